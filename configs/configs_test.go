@@ -1,4 +1,4 @@
-// Package configs_test checks the examples that are not zaps: those of the surroundings that rowtap runs in.
+// Package configs_test checks the deployment examples.
 package configs_test
 
 import (
@@ -22,7 +22,7 @@ import (
 	"github.com/rowtap/rowtap/internal/plan"
 )
 
-// documents decodes a file of YAML documents.
+// documents decodes a file of several YAML documents.
 func documents[T any](t *testing.T, path string) []T {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -47,10 +47,10 @@ type manifest struct {
 	Kind     string
 	Metadata struct{ Name string }
 	Data     map[string]string
-	// Of a Secret.
+	// For a Secret.
 	StringData map[string]string `yaml:"stringData"`
 	Spec       struct {
-		// Of a Deployment.
+		// For a Deployment.
 		Replicas int
 		Strategy struct {
 			Type          string
@@ -64,7 +64,7 @@ type manifest struct {
 			Metadata struct{ Labels map[string]string }
 			Spec     pod
 		}
-		// Of a PodDisruptionBudget.
+		// For a PodDisruptionBudget.
 		MaxUnavailable int `yaml:"maxUnavailable"`
 	}
 }
@@ -187,7 +187,7 @@ func TestKubernetesStandby(t *testing.T) {
 	}
 }
 
-// cluster is what a file of manifests makes, by Kind/Name.
+// cluster has the objects of a file of manifests by Kind/Name.
 type cluster map[string]manifest
 
 func manifests(t *testing.T, path string) cluster {
@@ -199,7 +199,7 @@ func manifests(t *testing.T, path string) cluster {
 	return there
 }
 
-// load checks rowtap's container, and loads the configuration that it finds there.
+// load checks rowtap's container and loads its configuration.
 func (there cluster) load(t *testing.T, spec pod, c container) *plan.Plan {
 	t.Helper()
 	if spec.TerminationGracePeriodSeconds <= 20 {
@@ -235,7 +235,7 @@ func (there cluster) load(t *testing.T, spec pod, c container) *plan.Plan {
 // credentialsPath is where the examples mount the Secret.
 const credentialsPath = "/run/credentials"
 
-// mount writes what the container finds in /etc/rowtap, and its credentials, into two directories.
+// mount writes the contents of /etc/rowtap and the credentials to two directories.
 func (there cluster) mount(t *testing.T, spec pod, c container) (dir, credentials string) {
 	t.Helper()
 	dir, credentials = t.TempDir(), t.TempDir()
@@ -296,10 +296,11 @@ func (there cluster) environment(t *testing.T, c container) map[string]string {
 	return environment
 }
 
-// googleKey is one that can be loaded.
+// googleKey is a valid key.
 const googleKey = `{"type": "authorized_user", "client_id": "i", "client_secret": "s", "refresh_token": "t"}`
 
-// load loads a configuration that is to have no warnings, and to be reached from outside of its container.
+// load loads a configuration, which must have no warnings and be reachable from outside its
+// container.
 func load(t *testing.T, dir string, environment map[string]string) *plan.Plan {
 	t.Helper()
 	loaded := loadPlan(t, dir, environment)
@@ -356,7 +357,7 @@ func composed(t *testing.T, path string) compose {
 	return all[0]
 }
 
-// check checks the service of a rowtap, whose state or copy of it is in a volume.
+// check checks the service of a rowtap whose state, or copy of it, is in a volume.
 func (f compose) check(t *testing.T, s service, volume string) {
 	t.Helper()
 	if !slices.Equal(s.Command, []string{"run", "--watch"}) || !s.ReadOnly {
@@ -434,8 +435,8 @@ func filled(value string) string {
 	return regexp.MustCompile(`\$\{([A-Z_]+)[^}]*\}`).ReplaceAllString(value, "$1")
 }
 
-// TestDockerfile checks what can be without building: the Go release, the forms of its commands, and that .dockerignore lets in what
-// is copied.
+// TestDockerfile checks what needs no build: the Go release, the forms of the commands, and that
+// .dockerignore includes what is copied.
 func TestDockerfile(t *testing.T) {
 	text := read(t, "../Dockerfile")
 	release := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(read(t, "../go.mod"))
@@ -474,16 +475,16 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// TestAlerts: promtool takes the alerts, and each fires when it should.
+// TestAlerts: promtool accepts the alerts, and each fires when it should.
 func TestAlerts(t *testing.T) {
-	// promtool's reading is not seen by go test, which would repeat the result of older files from its cache.
+	// go test does not see the files that promtool reads, and would otherwise cache the result.
 	read(t, "alerts.yaml")
 	read(t, "testdata/alerts_test.yaml")
 	promtool(t, "check", "rules", "alerts.yaml")
 	promtool(t, "test", "rules", "testdata/alerts_test.yaml")
 }
 
-// TestGrafana: promtool takes every query of the dashboard.
+// TestGrafana: promtool accepts every query of the dashboard.
 func TestGrafana(t *testing.T) {
 	var dashboard struct {
 		Panels []struct{ Targets []struct{ Expr string } }
@@ -491,7 +492,7 @@ func TestGrafana(t *testing.T) {
 	if err := json.Unmarshal([]byte(read(t, "grafana.json")), &dashboard); err != nil {
 		t.Fatal(err)
 	}
-	// Grafana replaces its variables before it asks Prometheus.
+	// Grafana replaces its variables before it queries Prometheus.
 	variables := strings.NewReplacer("$__range", "6h", "$__rate_interval", "5m", "$job", ".*", "$zap", ".*")
 	type rule struct{ Record, Expr string }
 	var rules []rule
@@ -511,7 +512,7 @@ func TestGrafana(t *testing.T) {
 	}
 }
 
-// promtool runs it and returns what it prints. With ROWTAP_CI=1 a missing promtool is a failure.
+// promtool runs promtool and returns its output. With ROWTAP_CI=1, a missing promtool is a failure.
 func promtool(t *testing.T, args ...string) string {
 	t.Helper()
 	path, err := exec.LookPath("promtool")

@@ -15,8 +15,7 @@ import (
 
 var update = flag.Bool("update", false, "write the tables of keys into README.md")
 
-// TestReferenceHasEveryKey: the tables of keys in README.md are those that the program's own table
-// of keys gives.
+// TestReferenceHasEveryKey: the tables of keys in README.md match the declared keys.
 func TestReferenceHasEveryKey(t *testing.T) {
 	text := configs.Reference
 	for kind, title := range map[string]string{"rowtap": "rowtap.yaml", "zap": "a zap file"} {
@@ -39,8 +38,8 @@ func TestReferenceHasEveryKey(t *testing.T) {
 	}
 }
 
-// TestReferenceExamples: each YAML example of README.md, put into the least configuration, passes
-// check without a warning, and its test cases pass.
+// TestReferenceExamples: each YAML example of README.md, completed to a minimal configuration,
+// passes check without a warning, and its test cases pass.
 func TestReferenceExamples(t *testing.T) {
 	blocks := regexp.MustCompile("(?ms)^ *```yaml\n(.*?)^ *```$").FindAllStringSubmatch(configs.Reference, -1)
 	if len(blocks) < 10 {
@@ -82,8 +81,8 @@ func TestReferenceExamples(t *testing.T) {
 	}
 }
 
-// overlaid is a file with the sections of another one in the place of its own. The order of keys
-// in them stays.
+// overlaid returns a file in which the sections of another file replace its own. The order of their
+// keys stays.
 func overlaid(t *testing.T, base, over string) string {
 	t.Helper()
 	section := regexp.MustCompile(`(?m)^([a-z_]+):.*\n(?:[ #].*\n)*`)
@@ -100,7 +99,7 @@ func overlaid(t *testing.T, base, over string) string {
 	}) + over
 }
 
-// TestReference: a row for each key, in tables of five columns.
+// TestReference: the tables have five columns and a row for each key.
 func TestReference(t *testing.T) {
 	for _, file := range []string{"rowtap", "zap"} {
 		text := reference(file)
@@ -136,8 +135,8 @@ func TestReference(t *testing.T) {
 	}
 }
 
-// reference returns the keys of rowtap.yaml ("rowtap") or of a zap file ("zap") as tables in
-// Markdown, one for each section.
+// reference returns the keys of rowtap.yaml ("rowtap") or of a zap file ("zap") as Markdown tables,
+// one per section.
 func reference(kind string) string {
 	file := map[string]string{"rowtap": "rowtap.yaml", "zap": "zaps/NAME.yaml"}[kind]
 	var sections []string
@@ -160,7 +159,7 @@ func reference(kind string) string {
 	return b.String()
 }
 
-// tableRow returns a key as a row of a table.
+// tableRow returns a key as a table row.
 func tableRow(k config.Key, name string) string {
 	code := func(s string) string {
 		if s == "" {

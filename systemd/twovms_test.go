@@ -12,7 +12,7 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// block returns the only block of a language in two-vms.md.
+// block returns the only code block of a language in two-vms.md.
 func block(t *testing.T, language string) string {
 	t.Helper()
 	text, err := os.ReadFile("two-vms.md")
@@ -26,9 +26,10 @@ func block(t *testing.T, language string) string {
 	return found[0][1]
 }
 
-// TestTwoVMsState loads the page's rowtap.yaml with the page's password file, as a command and the daemon do.
+// TestTwoVMsState loads the page's rowtap.yaml with the page's password file, as a command and as
+// the daemon.
 func TestTwoVMsState(t *testing.T) {
-	t.Setenv("PGPASSWORD", "") // it would count for more than the file
+	t.Setenv("PGPASSWORD", "") // would override the file
 	dir, credentials := t.TempDir(), t.TempDir()
 	for path, text := range map[string]string{
 		filepath.Join(dir, "rowtap.yaml"):    block(t, "yaml"),
@@ -57,7 +58,8 @@ func TestTwoVMsState(t *testing.T) {
 	}
 }
 
-// TestTwoVMsUnit: systemd takes the page's drop-in without a word, and it names the credential that rowtap.yaml reads.
+// TestTwoVMsUnit: systemd accepts the page's drop-in without warnings, and the drop-in names the
+// credential that rowtap.yaml reads.
 func TestTwoVMsUnit(t *testing.T) {
 	dropIn := block(t, "ini")
 	const credential = "LoadCredential=pgpass:/etc/rowtap/credentials/pgpass\n"

@@ -1,5 +1,5 @@
-// Package systemd_test checks what makes rowtap a service of a machine: the units, and the Debian package that brings them.
-// The tools that it needs are not everywhere, so that the tests are skipped; with ROWTAP_CI=1, as .ci/run sets it, a missing tool is a failure.
+// Package systemd_test checks the systemd units and the Debian package. Tests are skipped if a tool
+// that they need is missing; with ROWTAP_CI=1, which .ci/run sets, a missing tool is a failure.
 package systemd_test
 
 import (
@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// need skips a test that has not the program it needs.
+// need skips a test if a program that it needs is missing.
 func need(t *testing.T, program string) {
 	t.Helper()
 	if _, err := exec.LookPath(program); err != nil {
@@ -23,7 +23,7 @@ func need(t *testing.T, program string) {
 	}
 }
 
-// output runs a program and returns all that it says.
+// output runs a program and returns its output.
 func output(t *testing.T, program string, args ...string) string {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), program, args...).CombinedOutput()
@@ -33,7 +33,7 @@ func output(t *testing.T, program string, args ...string) string {
 	return string(out)
 }
 
-// TestUnits: systemd takes the units without a word.
+// TestUnits: systemd accepts the units without warnings.
 func TestUnits(t *testing.T) {
 	need(t, "systemd-analyze")
 	dir := t.TempDir()
@@ -46,7 +46,7 @@ func TestUnits(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Where rowtap is not installed its program is missing, which is not what is asked here.
+		// rowtap may not be installed.
 		units[i] = filepath.Join(dir, name)
 		if err := os.WriteFile(units[i], []byte(strings.ReplaceAll(string(text), "/usr/bin/rowtap", "/bin/true")), 0o600); err != nil {
 			t.Fatal(err)
@@ -57,7 +57,8 @@ func TestUnits(t *testing.T) {
 	}
 }
 
-// TestExposure: 0 is a service that can do nothing to the machine, 10 one that can do everything.
+// TestExposure: an exposure of 0 means that the service can do nothing to the machine, 10 that it
+// can do everything.
 func TestExposure(t *testing.T) {
 	need(t, "systemd-analyze")
 	const most = 1.3

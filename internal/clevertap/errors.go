@@ -9,7 +9,7 @@ import (
 	"github.com/rowtap/rowtap/internal/httpclient"
 )
 
-// Kind says what a failed upload means for its records.
+// Kind is what a failed upload means for its records.
 type Kind uint8
 
 // The kinds of failed uploads.

@@ -15,7 +15,7 @@ type Record struct {
 	Repeatable bool
 }
 
-// Refusal says why a record is not accepted, by CleverTap or by the same rule checked here.
+// Refusal is the reason why a record is rejected, by CleverTap or by the same rule checked here.
 type Refusal struct {
 	Code    int    // CleverTap's (https://developer.clevertap.com/docs/api-errors); 0: none
 	Message string // for an operator; without values of the record if it was made here

@@ -26,7 +26,7 @@ type Result struct {
 	Refusal Refusal // CleverTap's reason; empty if Accepted, or if it gave none for this record
 }
 
-// Verdict says what happened to a record.
+// Verdict is the outcome of a record.
 type Verdict uint8
 
 // The verdicts.

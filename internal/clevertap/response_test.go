@@ -200,7 +200,7 @@ func TestUnreadableResponse(t *testing.T) {
 	}
 }
 
-// FuzzResponse checks that any response gives one result per record, or an error that says why not,
+// FuzzResponse checks that any response gives one result per record, or an error with the reason,
 // and never contains the passcode.
 func FuzzResponse(f *testing.F) {
 	f.Add(200, 2, body("success", 2))

@@ -19,8 +19,9 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
-// TestRunWaitsForTheStateFile: a daemon that starts while another program reads the state file says whom it waits for, keeps systemd
-// patient, and starts once the file is free, or ends well when it is told to stop.
+// TestRunWaitsForTheStateFile: a daemon that starts while another program has the state file open
+// reports that program, extends systemd's timeout, and starts once the file is free, or stops
+// cleanly on a signal.
 func TestRunWaitsForTheStateFile(t *testing.T) {
 	for _, stop := range []bool{false, true} {
 		t.Run(strconv.FormatBool(stop), func(t *testing.T) {
@@ -49,7 +50,7 @@ func TestRunWaitsForTheStateFile(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer func() { _ = socket.Close() }() // the test is over
+			defer func() { _ = socket.Close() }() // the test has ended
 			if err := socket.SetReadDeadline(time.Now().Add(patience)); err != nil {
 				t.Fatal(err)
 			}

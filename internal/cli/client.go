@@ -23,8 +23,12 @@ import (
 	"github.com/rowtap/rowtap/internal/engine"
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/plan"
+	"github.com/rowtap/rowtap/internal/quantity"
 	"github.com/rowtap/rowtap/internal/web"
+	"github.com/rowtap/rowtap/internal/web/api"
+	"github.com/rowtap/rowtap/internal/web/problem"
 	"github.com/rowtap/rowtap/internal/web/proof"
+	"github.com/rowtap/rowtap/internal/web/token"
 )
 
 // client calls the daemon's API, or the same handlers in this process. With a token, the daemon
@@ -141,14 +145,14 @@ func (c *client) authorize(h config.HTTP) error {
 		c.token = config.NewSecret(token)
 		return nil
 	}
-	token, err := web.ReadToken(h.TokenFile)
+	secret, err := token.Read(h.TokenFile)
 	switch {
-	case errors.Is(err, web.ErrEmptyToken):
+	case errors.Is(err, token.ErrEmpty):
 		return fmt.Errorf("%s: %w\nnext: restart the daemon, which creates a new token: systemctl restart rowtap", h.TokenFile, err)
 	case err != nil:
 		return fmt.Errorf("the daemon's token: %w; next: run the command as a user who may read it, or set ROWTAP_TOKEN", err)
 	}
-	c.token = token
+	c.token = secret
 	return nil
 }
 
@@ -309,19 +313,19 @@ func (c *client) post(ctx context.Context, path string, in, out any) error {
 }
 
 func problemError(resp *http.Response, body []byte) error {
-	var p web.StandbyProblem
+	var p api.StandbyProblem
 	if err := json.Unmarshal(body, &p); err != nil || p.Detail == "" {
 		return fmt.Errorf("the daemon responds %s", resp.Status)
 	}
 	p.Status = resp.StatusCode
-	err := errorOf(p.Problem)
+	err := errorOf(p.Details)
 	if p.Machines != nil {
 		err = &standbyError{err, p.Machines}
 	}
 	return err
 }
 
-func errorOf(p web.Problem) error {
+func errorOf(p problem.Details) error {
 	err := errors.New(p.Detail)
 	if p.Hint != "" {
 		err = fmt.Errorf("%w\nnext: %s", err, p.Hint)
@@ -385,5 +389,5 @@ func configError(err error, code int) error {
 		return &exitError{code, lacking}
 	}
 	return &exitError{code, fmt.Errorf("%s in the configuration\n%w\nnext: correct the files, then: rowtap check",
-		counted(len(wrong), "mistake"), err)}
+		quantity.Count(len(wrong), "mistake"), err)}
 }

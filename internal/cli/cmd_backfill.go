@@ -17,7 +17,8 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/engine"
 	"github.com/rowtap/rowtap/internal/poll"
-	"github.com/rowtap/rowtap/internal/web"
+	"github.com/rowtap/rowtap/internal/quantity"
+	"github.com/rowtap/rowtap/internal/web/api"
 )
 
 func newBackfillCommand(g *globals) *cobra.Command {
@@ -85,14 +86,14 @@ func (b *backfill) confirm() (bool, error) {
 		return false, nil
 	}
 	fmt.Fprintf(stderr, "backfill %s: %s would be sent, %d skipped by the filter, %d would fail; %s\n",
-		b.zap, counted(plan.Queued, "row"), plan.Skipped, plan.Failed, leftOut(plan))
+		b.zap, quantity.Count(plan.Queued, "row"), plan.Skipped, plan.Failed, leftOut(plan))
 	for _, p := range plan.Problems {
 		fmt.Fprintf(stderr, "  row %d: %s\n", p.Row, p.Problem.Message)
 	}
 	if late := lateness(plan); late != "" {
 		fmt.Fprintln(stderr, late)
 	}
-	return confirm(b.cmd.Context(), b.cmd, fmt.Sprintf("send %s?", counted(plan.Queued, "row")))
+	return confirm(b.cmd.Context(), b.cmd, fmt.Sprintf("send %s?", quantity.Count(plan.Queued, "row")))
 }
 
 func leftOut(d engine.Backfilled) string {
@@ -119,14 +120,14 @@ func lateness(plan engine.Backfilled) string {
 func (b *backfill) print(done engine.Backfilled) {
 	out := b.cmd.OutOrStdout()
 	if !done.DryRun {
-		fmt.Fprintf(out, "%s queued; %s\n", counted(done.Queued, "row"), leftOut(done))
+		fmt.Fprintf(out, "%s queued; %s\n", quantity.Count(done.Queued, "row"), leftOut(done))
 		if !b.client.daemon && done.Queued > 0 {
 			fmt.Fprintln(b.cmd.ErrOrStderr(), "no daemon runs; the rows are sent once it does\nnext: systemctl start rowtap, or: rowtap run")
 		}
 		return
 	}
 	fmt.Fprintf(out, "%s would be sent, %d skipped by the filter, %d would fail; %s\n",
-		counted(done.Queued, "row"), done.Skipped, done.Failed, leftOut(done))
+		quantity.Count(done.Queued, "row"), done.Skipped, done.Failed, leftOut(done))
 	for _, p := range done.Problems {
 		fmt.Fprintf(out, "row %d: %s\n", p.Row, p.Problem.Message)
 	}
@@ -146,7 +147,7 @@ func (b *backfill) do(dry bool) (engine.Backfilled, error) {
 	var bar *progressbar.ProgressBar
 	lines := json.NewDecoder(resp.Body)
 	for {
-		var line web.BackfillLine
+		var line api.BackfillLine
 		if err := lines.Decode(&line); err != nil {
 			return engine.Backfilled{}, fmt.Errorf("the daemon's response ended early: %w\nnext: run the command again; rows already queued are not queued twice", err)
 		}

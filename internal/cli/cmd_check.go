@@ -16,6 +16,7 @@ import (
 
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/plan"
+	"github.com/rowtap/rowtap/internal/quantity"
 )
 
 func newCheckCommand(g *globals) *cobra.Command {
@@ -188,5 +189,5 @@ func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Key
 
 // strictError returns the error for warnings under --strict.
 func strictError(warnings int, again string) error {
-	return &exitError{exitUsage, fmt.Errorf("%s; warnings are errors with --strict\nnext: fix the warnings above, then: %s", counted(warnings, "warning"), again)}
+	return &exitError{exitUsage, fmt.Errorf("%s; warnings are errors with --strict\nnext: fix the warnings above, then: %s", quantity.Count(warnings, "warning"), again)}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/preview"
+	"github.com/rowtap/rowtap/internal/quantity"
 )
 
 // onlineAccount is an account as check --online --json prints it.
@@ -81,7 +82,7 @@ func checkOnline(ctx context.Context, g *globals, p *plan.Plan, bound map[string
 		}
 	}
 	if troubles > 0 {
-		return &exitError{exitFailed, fmt.Errorf("%s found online\nnext: fix the problems above, then: rowtap check --online", counted(troubles, "problem"))}
+		return &exitError{exitFailed, fmt.Errorf("%s found online\nnext: fix the problems above, then: rowtap check --online", quantity.Count(troubles, "problem"))}
 	}
 	if strict && warnings > 0 {
 		return strictError(warnings, "rowtap check --online --strict")
@@ -103,7 +104,7 @@ func announce(plan *plan.Plan, stderr io.Writer) {
 			sum++
 		}
 	}
-	fmt.Fprintf(stderr, "checking %s and %s\n", counted(len(plan.Config.GoogleAccounts)+len(plan.Config.CleverTapAccounts), "account"), counted(sum, "spreadsheet"))
+	fmt.Fprintf(stderr, "checking %s and %s\n", quantity.Count(len(plan.Config.GoogleAccounts)+len(plan.Config.CleverTapAccounts), "account"), quantity.Count(sum, "spreadsheet"))
 	for _, name := range sortedNames(spreadsheets) {
 		reads, quota := 2*len(spreadsheets[name]), plan.Config.GoogleAccounts[name].ReadsPerMinute
 		if minutes := float64(reads) / float64(quota); minutes > 1 {
@@ -183,16 +184,16 @@ func printOnlineAccount(out io.Writer, v onlineAccount) {
 
 func printOnlineZap(out io.Writer, r *plan.Recipe, v onlineZap) {
 	if v.OK {
-		fmt.Fprintf(out, "%s: OK; worksheet %q (gid %d) of spreadsheet %q, %s\n", v.Zap, v.Worksheet, *v.GID, v.Spreadsheet, counted(len(v.Header), "column"))
+		fmt.Fprintf(out, "%s: OK; worksheet %q (gid %d) of spreadsheet %q, %s\n", v.Zap, v.Worksheet, *v.GID, v.Spreadsheet, quantity.Count(len(v.Header), "column"))
 	} else {
-		fmt.Fprintf(out, "%s: %s\n", v.Zap, counted(len(v.Troubles), "problem"))
+		fmt.Fprintf(out, "%s: %s\n", v.Zap, quantity.Count(len(v.Troubles), "problem"))
 		printTroubles(out, v.Troubles)
 	}
 	if v.Renamed != nil {
 		printTroubles(out, []onlineTrouble{*v.Renamed})
 	}
 	if len(v.Warnings) > 0 {
-		fmt.Fprintf(out, "  %s\n", counted(len(v.Warnings), "warning"))
+		fmt.Fprintf(out, "  %s\n", quantity.Count(len(v.Warnings), "warning"))
 		printTroubles(out, v.Warnings)
 	}
 	for _, a := range r.Actions {

@@ -21,6 +21,7 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 	"github.com/rowtap/rowtap/internal/sandbox"
 	"github.com/rowtap/rowtap/internal/web"
+	"github.com/rowtap/rowtap/internal/web/api"
 )
 
 func newDemoCommand() *cobra.Command {
@@ -128,7 +129,7 @@ func demoNotes(daemon string) sandbox.Notes {
 		}
 		var notes []sandbox.Note
 		for _, state := range []ledger.State{ledger.Failed, ledger.Held, ledger.Waiting} {
-			var list []web.Delivery
+			var list []api.Delivery
 			if err := c.get(ctx, "/api/v1/deliveries?limit=500&state="+state.String(), &list); err != nil {
 				return nil, err
 			}

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rowtap/rowtap/internal/ledger"
-	"github.com/rowtap/rowtap/internal/web"
+	"github.com/rowtap/rowtap/internal/web/api"
 )
 
 func newHistoryCommand(g *globals) *cobra.Command {
@@ -49,11 +49,11 @@ const historyPage = 500
 func history(ctx context.Context, c *client, g *globals, q url.Values, out io.Writer) error {
 	path := "/api/v1/deliveries?" + q.Encode()
 	if g.json {
-		return each(ctx, c, path, func(d web.Delivery) error { return printJSON(out, d) })
+		return each(ctx, c, path, func(d api.Delivery) error { return printJSON(out, d) })
 	}
 	t := historyTable{table: table{w: out}, clock: g.clock(out)}
-	var page []web.Delivery
-	err := each(ctx, c, path, func(d web.Delivery) error {
+	var page []api.Delivery
+	err := each(ctx, c, path, func(d api.Delivery) error {
 		page = append(page, d)
 		if len(page) < historyPage {
 			return nil
@@ -75,8 +75,8 @@ type historyTable struct {
 	actions bool // there is a column ACTION: since the first page with several actions
 }
 
-func (t *historyTable) print(page []web.Delivery) error {
-	if !t.actions && slices.ContainsFunc(page, func(d web.Delivery) bool { return d.Action != page[0].Action }) {
+func (t *historyTable) print(page []api.Delivery) error {
+	if !t.actions && slices.ContainsFunc(page, func(d api.Delivery) bool { return d.Action != page[0].Action }) {
 		t.actions, t.header = true, nil
 	}
 	if t.header == nil {
@@ -97,7 +97,7 @@ func (t *historyTable) print(page []web.Delivery) error {
 }
 
 // noteOf returns the reason or the error of a delivery in one line.
-func noteOf(d web.Delivery) string {
+func noteOf(d api.Delivery) string {
 	s := d.Reason
 	if d.Error != nil && (s == "" || d.State == ledger.Failed.String()) {
 		s = d.Error.Message

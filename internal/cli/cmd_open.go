@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/rowtap/rowtap/internal/web"
+	"github.com/rowtap/rowtap/internal/web/ui"
 )
 
 func newOpenCommand(g *globals) *cobra.Command {
@@ -25,7 +25,7 @@ func newOpenCommand(g *globals) *cobra.Command {
 				if _, err := c.call(cmd.Context(), "GET", "/api/v1/status", nil); err != nil { // report a wrong token here, not in the browser
 					return err
 				}
-				link := web.Link(c.base, c.token, time.Now())
+				link := ui.Link(c.base, c.token, time.Now())
 				if g.json {
 					return printJSON(cmd.OutOrStdout(), map[string]string{"link": link})
 				}

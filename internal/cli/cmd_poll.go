@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/quantity"
 )
 
 func newPollCommand(g *globals) *cobra.Command {
@@ -24,7 +25,7 @@ func newPollCommand(g *globals) *cobra.Command {
 					return printJSON(cmd.OutOrStdout(), report)
 				}
 				out := cmd.OutOrStdout()
-				fmt.Fprintf(out, "%s in the worksheet, %d new (%d waiting, %d held)\n", counted(report.Rows, "row"), report.Found, report.Waiting, report.Held)
+				fmt.Fprintf(out, "%s in the worksheet, %d new (%d waiting, %d held)\n", quantity.Count(report.Rows, "row"), report.Found, report.Waiting, report.Held)
 				if report.Baseline {
 					fmt.Fprintln(out, "first read of the worksheet: rows added from now on are new")
 				}

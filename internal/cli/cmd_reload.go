@@ -11,6 +11,7 @@ import (
 
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/quantity"
 )
 
 func newReloadCommand(g *globals) *cobra.Command {
@@ -44,7 +45,7 @@ func newReloadCommand(g *globals) *cobra.Command {
 			for _, w := range done.Warnings {
 				fmt.Fprintln(cmd.ErrOrStderr(), "warning: "+w.String())
 			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), "configuration loaded: "+counted(done.Zaps, "zap"))
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), "configuration loaded: "+quantity.Count(done.Zaps, "zap"))
 			for _, m := range done.Moved {
 				printNotes(cmd.OutOrStdout(), m.Zap, m.Notes)
 			}

@@ -16,6 +16,7 @@ import (
 	"github.com/rowtap/rowtap/internal/cli/hangup"
 	"github.com/rowtap/rowtap/internal/engine"
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/quantity"
 )
 
 func newRunCommand(g *globals) *cobra.Command {
@@ -138,15 +139,15 @@ func runOnce(ctx context.Context, g *globals, out, logTo io.Writer) (err error) 
 			validated = fmt.Sprintf("%d validated, ", s.Validated)
 		}
 		fmt.Fprintf(out, "%s polled, %s: %d sent, %s%d skipped, %d failed, %d waiting, %d still queued\n",
-			counted(s.Polled, "zap"), counted(s.Found, "new row"), s.Sent, validated, s.Skipped, s.Failed, s.Waiting, s.StillQueued)
+			quantity.Count(s.Polled, "zap"), quantity.Count(s.Found, "new row"), s.Sent, validated, s.Skipped, s.Failed, s.Waiting, s.StillQueued)
 	}
 	switch {
 	case s.Failed > 0:
-		return &exitError{exitFailed, fmt.Errorf("%s failed\nnext: rowtap history --state failed", counted(s.Failed, "row"))}
+		return &exitError{exitFailed, fmt.Errorf("%s failed\nnext: rowtap history --state failed", quantity.Count(s.Failed, "row"))}
 	case s.Blocked > 0:
-		return &exitError{exitFailed, fmt.Errorf("%s blocked; the log above says why\nnext: rowtap status", counted(s.Blocked, "zap"))}
+		return &exitError{exitFailed, fmt.Errorf("%s blocked; the log above says why\nnext: rowtap status", quantity.Count(s.Blocked, "zap"))}
 	case s.StillQueued > 0:
-		return &exitError{exitFailed, fmt.Errorf("%s could not be delivered and stay queued; the log above says why\nnext: rowtap run --once", counted(s.StillQueued, "row"))}
+		return &exitError{exitFailed, fmt.Errorf("%s could not be delivered and stay queued; the log above says why\nnext: rowtap run --once", quantity.Count(s.StillQueued, "row"))}
 	}
 	return nil
 }

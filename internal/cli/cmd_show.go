@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rowtap/rowtap/internal/ledger"
-	"github.com/rowtap/rowtap/internal/web"
+	"github.com/rowtap/rowtap/internal/web/api"
 )
 
 func newShowCommand(g *globals) *cobra.Command {
@@ -33,7 +33,7 @@ func newShowCommand(g *globals) *cobra.Command {
 }
 
 func show(ctx context.Context, c *client, g *globals, path string, out io.Writer) error {
-	var d web.WholeDelivery
+	var d api.WholeDelivery
 	if err := c.get(ctx, path, &d); err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func show(ctx context.Context, c *client, g *globals, path string, out io.Writer
 		fmt.Fprintln(out, "           shadow mode: validated by CleverTap, not stored")
 	}
 	for _, e := range d.Errors {
-		fmt.Fprintf(out, "error      %s\n", printable(noteOf(web.Delivery{Error: &e})))
+		fmt.Fprintf(out, "error      %s\n", printable(noteOf(api.Delivery{Error: &e})))
 		if e.Hint != "" {
 			fmt.Fprintf(out, "next       %s\n", e.Hint)
 		}
@@ -94,7 +94,7 @@ func show(ctx context.Context, c *client, g *globals, path string, out io.Writer
 	case d.Unmapped != nil:
 		fmt.Fprintln(out)
 		for _, e := range d.AllUnmapped {
-			fmt.Fprintf(out, "record by the current mapping: none: %s\n", noteOf(web.Delivery{Error: &e}))
+			fmt.Fprintf(out, "record by the current mapping: none: %s\n", noteOf(api.Delivery{Error: &e}))
 		}
 	case !hasRecord(d.Record):
 		fmt.Fprint(out, "\nrecord by the current mapping: none: the filter skips the row\n")
@@ -111,7 +111,7 @@ func show(ctx context.Context, c *client, g *globals, path string, out io.Writer
 		return nil
 	}
 	b, err := json.Marshal(struct {
-		*web.Answer
+		*api.Answer
 		At *time.Time `json:"at,omitempty"` // in the title instead, in the zone of the other times
 	}{Answer: d.Answer})
 	if err != nil {

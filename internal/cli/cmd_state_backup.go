@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/quantity"
 )
 
 func newStateBackupCommand(g *globals) *cobra.Command {
@@ -64,7 +65,7 @@ func backup(cmd *cobra.Command, g *globals, path string, force bool) error {
 	if g.json {
 		return printJSON(cmd.OutOrStdout(), map[string]any{"file": path, "bytes": bytes, "zaps": len(zaps)})
 	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %s, %s, read back and checked\n", path, formatBytes(bytes), counted(len(zaps), "zap"))
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %s, %s, read back and checked\n", path, formatBytes(bytes), quantity.Count(len(zaps), "zap"))
 	return err
 }
 

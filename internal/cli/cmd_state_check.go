@@ -9,7 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rowtap/rowtap/internal/ledger"
-	"github.com/rowtap/rowtap/internal/web"
+	"github.com/rowtap/rowtap/internal/quantity"
+	"github.com/rowtap/rowtap/internal/web/api"
 )
 
 func newStateCheckCommand(g *globals) *cobra.Command {
@@ -31,7 +32,7 @@ func newStateCheckCommand(g *globals) *cobra.Command {
 
 // checkState checks the file in args, or else the daemon's, or else the configured one. It returns
 // the name of the file.
-func checkState(ctx context.Context, g *globals, args []string) (path string, check web.StateCheck, err error) {
+func checkState(ctx context.Context, g *globals, args []string) (path string, check api.StateCheck, err error) {
 	if len(args) == 0 {
 		c, err := find(ctx, g)
 		if err != nil {
@@ -51,10 +52,10 @@ func checkState(ctx context.Context, g *globals, args []string) (path string, ch
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("no state file %s\nnext: correct state.path in rowtap.yaml, or name the file", args[0])
 	}
-	return args[0], web.CheckedState(zaps, wrong), err
+	return args[0], api.CheckedState(zaps, wrong), err
 }
 
-func printStateCheck(cmd *cobra.Command, g *globals, path string, check web.StateCheck) error {
+func printStateCheck(cmd *cobra.Command, g *globals, path string, check api.StateCheck) error {
 	out := cmd.OutOrStdout()
 	if g.json {
 		if err := printJSON(out, check); err != nil {
@@ -63,7 +64,7 @@ func printStateCheck(cmd *cobra.Command, g *globals, path string, check web.Stat
 	}
 	if check.Sound {
 		if !g.json {
-			fmt.Fprintf(out, "%s: OK, %s, every page and value read\n", path, counted(check.Zaps, "zap"))
+			fmt.Fprintf(out, "%s: OK, %s, every page and value read\n", path, quantity.Count(check.Zaps, "zap"))
 		}
 		return nil
 	}
@@ -75,5 +76,5 @@ func printStateCheck(cmd *cobra.Command, g *globals, path string, check web.Stat
 	return fmt.Errorf("%s is damaged: %s\n"+
 		"next: systemctl stop rowtap, copy the file elsewhere, then: rowtap state restore BACKUP\n"+
 		"without a backup: move the file away; every zap then starts as when it was first loaded, and queued rows are lost",
-		path, counted(len(check.Damage), "place"))
+		path, quantity.Count(len(check.Damage), "place"))
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/quantity"
 )
 
 func newStateRestoreCommand(g *globals) *cobra.Command {
@@ -71,7 +72,7 @@ func restore(cmd *cobra.Command, g *globals, state config.State, from string) er
 		})
 	}
 	out := cmd.OutOrStdout()
-	fmt.Fprintf(out, "%s restored to its state at %s: %s, all paused\n", path, g.clock(out).shown(&done.BackupOf), counted(len(done.Zaps), "zap"))
+	fmt.Fprintf(out, "%s restored to its state at %s: %s, all paused\n", path, g.clock(out).shown(&done.BackupOf), quantity.Count(len(done.Zaps), "zap"))
 	if done.Replaced != "" {
 		fmt.Fprintln(out, "the previous state file is now "+done.Replaced)
 	}

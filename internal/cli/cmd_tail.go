@@ -20,7 +20,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rowtap/rowtap/internal/ledger"
-	"github.com/rowtap/rowtap/internal/web"
+	"github.com/rowtap/rowtap/internal/quantity"
+	"github.com/rowtap/rowtap/internal/web/api"
 )
 
 func newTailCommand(g *globals) *cobra.Command {
@@ -60,7 +61,7 @@ type tail struct {
 // follow prints outcomes until ctx ends. If the daemon stops, it waits for it to return.
 func (t tail) follow(ctx context.Context, c *client) error {
 	if t.zap != "" { // an unknown zap would print nothing forever
-		if err := c.get(ctx, "/api/v1/deliveries?"+url.Values{"zap": {t.zap}, "limit": {"1"}}.Encode(), &[]web.Delivery{}); err != nil {
+		if err := c.get(ctx, "/api/v1/deliveries?"+url.Values{"zap": {t.zap}, "limit": {"1"}}.Encode(), &[]api.Delivery{}); err != nil {
 			return err
 		}
 	}
@@ -152,7 +153,7 @@ func (t tail) print(stream io.Reader, last *seen) error {
 			if n := last.next(id, 1); n > 0 {
 				t.missing(n)
 			}
-			var ev web.EventLine
+			var ev api.EventLine
 			if err := json.Unmarshal([]byte(data), &ev); err != nil {
 				return fmt.Errorf("decode an event from the daemon: %w", err)
 			}
@@ -168,7 +169,7 @@ func (t tail) print(stream io.Reader, last *seen) error {
 
 // missing reports the number of missed outcomes.
 func (t tail) missing(n uint64) {
-	fmt.Fprintf(t.stderr, "missed %s, which arrived faster than they were read\nnext: rowtap history\n", counted(int64(n), "outcome"))
+	fmt.Fprintf(t.stderr, "missed %s, which arrived faster than they were read\nnext: rowtap history\n", quantity.Count(int64(n), "outcome"))
 }
 
 // tokenRefused reports whether the daemon refused the token, or did not prove that it knows it.
@@ -176,7 +177,7 @@ func tokenRefused(err error) bool {
 	return unprovenHint(err) != "" || errors.Is(err, errUnauthorized)
 }
 
-func (t tail) line(ev web.EventLine) error {
+func (t tail) line(ev api.EventLine) error {
 	if t.zap != "" && ev.Zap != t.zap || t.state != "" && ev.State != t.state {
 		return nil
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/rowtap/rowtap/internal/mapping"
 	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/preview"
+	"github.com/rowtap/rowtap/internal/quantity"
 )
 
 func newTestActionCommand(g *globals) *cobra.Command {
@@ -164,7 +165,7 @@ func (t *actionTest) row(ctx context.Context) (*preview.Sample, preview.SampleRo
 		}
 	default:
 		err = &hint.Error{
-			Err:  fmt.Errorf("none of the newest %s is ready", counted(sample.Seen, "row")),
+			Err:  fmt.Errorf("none of the newest %s is ready", quantity.Count(sample.Seen, "row")),
 			Hint: fmt.Sprintf("rowtap test trigger %s shows why; to test another row: rowtap test action %s --row N", t.recipe.Name, t.recipe.Name),
 		}
 	}
@@ -197,7 +198,7 @@ func (t *actionTest) sendAll(ctx context.Context, at preview.SampleRow, all []pr
 		fmt.Fprintln(stderr, "warning: the zap is in shadow mode; --send sends anyway")
 	}
 	if !t.yes && interactive(t.cmd.InOrStdin()) {
-		yes, err := confirm(ctx, t.cmd, fmt.Sprintf("send %s of row %d to CleverTap?", counted(len(all), "record"), at.Number))
+		yes, err := confirm(ctx, t.cmd, fmt.Sprintf("send %s of row %d to CleverTap?", quantity.Count(len(all), "record"), at.Number))
 		if err != nil || !yes {
 			fmt.Fprintln(stderr, "nothing was sent")
 			return err

@@ -11,6 +11,7 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/mapping"
 	"github.com/rowtap/rowtap/internal/plan"
+	"github.com/rowtap/rowtap/internal/quantity"
 )
 
 func newTestCasesCommand(g *globals) *cobra.Command {
@@ -98,16 +99,16 @@ func testCases(g *globals, recipes []*plan.Recipe, out, stderr io.Writer) error 
 		if g.json {
 			continue
 		}
-		summary := fmt.Sprintf("%s: %s passed", r.Name, counted(len(r.Tests), "case"))
+		summary := fmt.Sprintf("%s: %s passed", r.Name, quantity.Count(len(r.Tests), "case"))
 		if wrong > 0 {
-			summary = fmt.Sprintf("%s: %d of %s failed", r.Name, wrong, counted(len(r.Tests), "case"))
+			summary = fmt.Sprintf("%s: %d of %s failed", r.Name, wrong, quantity.Count(len(r.Tests), "case"))
 		}
 		if _, err := fmt.Fprintln(out, summary); err != nil {
 			return err
 		}
 	}
 	if failed > 0 {
-		return &exitError{exitFailed, fmt.Errorf("%d of %s failed\nnext: correct the mapping or the cases, then: rowtap test cases", failed, counted(ran, "case"))}
+		return &exitError{exitFailed, fmt.Errorf("%d of %s failed\nnext: correct the mapping or the cases, then: rowtap test cases", failed, quantity.Count(ran, "case"))}
 	}
 	return nil
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/rowtap/rowtap/internal/web"
+	"github.com/rowtap/rowtap/internal/web/api"
 )
 
 func newWhyCommand(g *globals) *cobra.Command {
@@ -21,7 +21,7 @@ func newWhyCommand(g *globals) *cobra.Command {
 				return usage(cmd, fmt.Errorf("%q is not the number of a sheet row", args[1]))
 			}
 			return with(cmd.Context(), g, func(c *client) error {
-				var why web.Why
+				var why api.Why
 				if err := c.get(cmd.Context(), fmt.Sprintf("/api/v1/zaps/%s/rows/%d", url.PathEscape(args[0]), number), &why); err != nil {
 					return err
 				}

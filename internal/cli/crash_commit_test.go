@@ -7,9 +7,9 @@ import (
 	"github.com/rowtap/rowtap/internal/pgtest"
 )
 
-// TestCrashAtACommit kills the active machine at its commits (of polls, of rows that are about to
-// be sent, of responses), before PostgreSQL has one, and after that but before the machine has
-// heard of it, and has others' answers be lost without a crash.
+// TestCrashAtACommit kills the active machine at commits of polls, of rows about to be sent and of
+// responses: before PostgreSQL has the commit, and afterwards but before the machine knows of it.
+// Other commits lose only their response.
 func TestCrashAtACommit(t *testing.T) {
 	t.Parallel()
 	var worlds []*takeoverWorld
@@ -42,8 +42,8 @@ func TestCrashAtACommit(t *testing.T) {
 	t.Logf("%+v", playAll(t, worlds))
 }
 
-// crash kills the active machine at a commit, ends its lease, and starts it again once the other
-// one has taken over.
+// crash kills the active machine at a commit, ends its lease, and restarts it once the other
+// machine has taken over.
 func (w *takeoverWorld) crash(ctx context.Context, arm func(*pgtest.Proxy) <-chan struct{}) error {
 	from, err := w.active(ctx)
 	if err != nil {

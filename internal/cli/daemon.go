@@ -21,6 +21,8 @@ import (
 	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/standby"
 	"github.com/rowtap/rowtap/internal/web"
+	"github.com/rowtap/rowtap/internal/web/api"
+	"github.com/rowtap/rowtap/internal/web/token"
 )
 
 // daemon is what lasts as long as the process, however often that becomes the active one and a
@@ -128,7 +130,9 @@ func (d *daemon) open(ctx context.Context) (work func(context.Context) error, do
 		},
 	})
 	d.metrics = engine.NewMirrorMetrics(func() bool { return d.serving() != nil }, func() []engine.Machine { return machinesOf(d.process.State()) })
-	d.standby = web.NewStandby(web.StandbyOptions{Options: d.webOptions(), Standby: d.standingBy, Reload: d.reloadStandby, Backup: d.process.Backup, Registry: d.metrics.Registry(version())})
+	d.standby = web.NewStandby(d.webOptions(), api.StandbyOptions{
+		Standby: d.standingBy, Reload: d.reloadStandby, Backup: d.process.Backup, Registry: d.metrics.Registry(version()), Log: d.log,
+	})
 	return d.process.Run, func() error { m.Close(); return nil }, nil
 }
 
@@ -180,7 +184,7 @@ func (d *daemon) listen(ctx context.Context, tasks *errgroup.Group) (string, err
 // readToken reads what the API and the page ask for, if they ask for anything.
 func (d *daemon) readToken() (err error) {
 	if h := d.started.HTTP; h.Listen != "" && !h.AuthOff {
-		d.token, err = web.Token(h.TokenFile, d.log)
+		d.token, err = token.Ensure(h.TokenFile, d.log)
 	}
 	return err
 }

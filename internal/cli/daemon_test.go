@@ -15,7 +15,8 @@ import (
 	"github.com/rowtap/rowtap/internal/standby"
 )
 
-// Between getting the lease and having an engine, and after it, a daemon answers as a standby.
+// A daemon responds as a standby between getting the lease and having an engine, and after the
+// engine has stopped.
 func TestActiveWithoutAnEngine(t *testing.T) {
 	m, err := mirror.Open(mirror.Options{DSN: pgtest.Shared(t), Lease: "rowtap"})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rowtap/rowtap/internal/engine"
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/quantity"
 )
 
 // replay, release and discard share their arguments, their question and their output.
@@ -96,7 +97,7 @@ func confirmDeliveries(cmd *cobra.Command, c *client, action engine.Action, sel 
 		return false, nil
 	}
 	printEdited(cmd, sel, would)
-	return confirm(cmd.Context(), cmd, fmt.Sprintf("%s %s?", action, counted(would.Count, "delivery")))
+	return confirm(cmd.Context(), cmd, fmt.Sprintf("%s %s?", action, quantity.Count(would.Count, "delivery")))
 }
 
 // How CleverTap treats records that arrive late: https://developer.clevertap.com/docs/events-object
@@ -115,7 +116,7 @@ func latenessWarning(again bool, done engine.Done) string {
 	}
 	var lines []string
 	if would.Events > 0 {
-		lines = append(lines, fmt.Sprintf("%s (%d of %s).", lateEvents, would.OldEvents, counted(would.Events, "event")))
+		lines = append(lines, fmt.Sprintf("%s (%d of %s).", lateEvents, would.OldEvents, quantity.Count(would.Events, "event")))
 	}
 	if would.Repeated > 0 {
 		lines = append(lines, "CleverTap counts a repeated event twice.")
@@ -143,7 +144,7 @@ func actOnDeliveries(cmd *cobra.Command, g *globals, c *client, action engine.Ac
 	if g.json {
 		return printJSON(cmd.OutOrStdout(), done)
 	}
-	_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", counted(done.Count, "delivery"), deliveryActions[action].done)
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", quantity.Count(done.Count, "delivery"), deliveryActions[action].done)
 	return err
 }
 
@@ -152,7 +153,7 @@ func printStale(cmd *cobra.Command, sel engine.Selection, done engine.Done) {
 	if done.Stale > 0 {
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s not sent: newer rows of the same users were sent since, or may have been before state.history; "+
 			"sending these would restore older values\n"+
-			"next: discard them (rowtap discard ID), or: rowtap %s %s --again\n", counted(done.Stale, "delivery"), done.Action, selectionArgs(sel))
+			"next: discard them (rowtap discard ID), or: rowtap %s %s --again\n", quantity.Count(done.Stale, "delivery"), done.Action, selectionArgs(sel))
 	}
 }
 
@@ -161,11 +162,11 @@ func printStale(cmd *cobra.Command, sel engine.Selection, done engine.Done) {
 func printNotActedOn(cmd *cobra.Command, sel engine.Selection, done engine.Done) {
 	stderr := cmd.ErrOrStderr()
 	if n := len(sel.IDs) - done.Count - done.Stale - done.Sent; n > 0 {
-		fmt.Fprintf(stderr, "%s unchanged: %s\n", counted(n, "delivery"), deliveryActions[done.Action].only)
+		fmt.Fprintf(stderr, "%s unchanged: %s\n", quantity.Count(n, "delivery"), deliveryActions[done.Action].only)
 	}
 	switch {
 	case done.Sent > 0:
-		fmt.Fprintf(stderr, "%s not replayed: already sent to CleverTap\n", counted(done.Sent, "delivery"))
+		fmt.Fprintf(stderr, "%s not replayed: already sent to CleverTap\n", quantity.Count(done.Sent, "delivery"))
 	case done.Action == engine.Replay && !sel.Again && sel.State == ledger.Sent:
 		fmt.Fprintln(stderr, "sent deliveries are not replayed without --again")
 	default:

@@ -12,7 +12,7 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
 
-// Excel and CRMs write CSV with a byte order mark, quotes and CRLF.
+// CSV files of Excel and CRMs have a byte order mark, quotes and CRLF.
 func TestCSVZapIdentity(t *testing.T) {
 	for text, want := range map[string]string{
 		"\ufeff\"Email\",\"First name\"\r\n\"asha@example.com\",\"Asha\"\r\n": `identity: "{{Email}}"`,
@@ -35,7 +35,7 @@ func TestCSVZapIdentity(t *testing.T) {
 	}
 }
 
-// The demo's sheet says of each row that was not sent why it was not.
+// The demo's sheet shows for each unsent row why it was not sent.
 func TestDemoNotes(t *testing.T) {
 	daemon := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write([]byte(map[string]string{
@@ -55,7 +55,8 @@ func TestDemoNotes(t *testing.T) {
 	}
 }
 
-// What go run built is gone when the demo has ended; other programs are started again as they were.
+// TestStartedAs: the command to restart a program is the one it was started with, or go run for the
+// temporary binary of go run.
 func TestStartedAs(t *testing.T) {
 	for arg, want := range map[string]string{
 		"/tmp/go-build123/b001/exe/rowtap": "go run ./cmd/rowtap", "rowtap": "rowtap", "./rowtap": "./rowtap", "/usr/bin/rowtap": "/usr/bin/rowtap",

@@ -9,14 +9,14 @@ import (
 	"testing"
 )
 
-// dialogueOf returns a dialogue with an operator who types input, and what it prints.
+// dialogueOf returns a dialogue with an operator who types input, and its output.
 func dialogueOf(input string) (*dialogue, *bytes.Buffer) {
 	var out bytes.Buffer
 	return &dialogue{bufio.NewReader(strings.NewReader(input)), &out}, &out
 }
 
-// TestLine: Enter gives the default, wrong answers are explained and asked again, and the end of
-// the input is no answer, not the default.
+// TestLine: Enter chooses the default, invalid answers are explained and asked again, and the end
+// of input is not the default.
 func TestLine(t *testing.T) {
 	notBad := func(s string) error {
 		if s == "" || strings.HasPrefix(s, "bad") {
@@ -52,7 +52,7 @@ func TestLine(t *testing.T) {
 	}
 }
 
-// TestLineReadsOneLine: questions share their input.
+// TestLineReadsOneLine: consecutive questions share their input.
 func TestLineReadsOneLine(t *testing.T) {
 	d, _ := dialogueOf("one\ntwo\n")
 	var got []string
@@ -68,7 +68,8 @@ func TestLineReadsOneLine(t *testing.T) {
 	}
 }
 
-// TestChoose: by number or name; an exact name wins over a number, as titles may be numbers.
+// TestChoose: options can be chosen by number or name; an exact name takes precedence, because
+// titles may be numbers.
 func TestChoose(t *testing.T) {
 	titles := []string{"Signups", "2", "signups", "Orders"}
 	tests := []struct {
@@ -102,7 +103,7 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-// TestChooseShowsTitlesSafely: titles come from sheets, which anybody may edit.
+// TestChooseShowsTitlesSafely: titles come from sheets and are untrusted.
 func TestChooseShowsTitlesSafely(t *testing.T) {
 	d, out := dialogueOf("1\n")
 	if _, err := d.choose("Worksheet", []string{"a\x1b]0;x\a", "b"}, -1); err != nil || strings.ContainsAny(out.String(), "\x1b\a") {

@@ -21,7 +21,7 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
-// sizeLimit lets a process make files of that many bytes at most, as a full disk does.
+// sizeLimit limits the size of files that a process can write, in bytes, to emulate a full disk.
 func sizeLimit(t *testing.T, pid int, bytes uint64) {
 	t.Helper()
 	const hard = ^uint64(0)
@@ -32,7 +32,7 @@ func sizeLimit(t *testing.T, pid int, bytes uint64) {
 	}
 }
 
-// said is what a program has said so far.
+// said is the output of a program so far.
 type said struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -50,9 +50,9 @@ func (s *said) String() string {
 	return s.b.String()
 }
 
-// TestFullDisk has the state file run out of room while rows come in and go out. The daemon says so
-// and what to do, loses nothing, sends nothing twice, and goes on by itself once there is room.
-// ROWTAP_DISKS=3 fills it as often.
+// TestFullDisk runs out of disk space while rows are found and sent. The daemon reports it with a
+// hint, loses nothing, sends nothing twice, and resumes automatically once there is space.
+// ROWTAP_DISKS sets the number of rounds.
 func TestFullDisk(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it waits until the daemon tries again")
@@ -82,7 +82,8 @@ func TestFullDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text = bytes.Replace(text, []byte("log: {"), []byte("log: {level: debug, "), 1) // what is not said again is there, too
+	// At debug level the log has repeated errors, too.
+	text = bytes.Replace(text, []byte("log: {"), []byte("log: {level: debug, "), 1)
 	if err := os.WriteFile(settings, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +94,7 @@ func TestFullDisk(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = cmd.Process.Kill() }() // ended already where all went well
+	defer func() { _ = cmd.Process.Kill() }() // usually ended already
 	await := func(what string, holds func() bool) {
 		t.Helper()
 		deadline := time.Now().Add(patience)
@@ -125,8 +126,8 @@ func TestFullDisk(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// The limit holds within the file too. Where in the way of the rows the room ends differs
-		// from round to round.
+		// The limit applies within the file, too. The step at which space runs out differs between
+		// rounds.
 		sizeLimit(t, cmd.Process.Pid, uint64(info.Size())*uint64(round)/4+uint64(2*os.Getpagesize()))
 		before := strings.Count(log.String(), "no room")
 		for strings.Count(log.String(), "no room") == before {
@@ -165,7 +166,7 @@ func TestFullDisk(t *testing.T) {
 	t.Logf("%d rows, %d times the disk was full", rows, rounds)
 }
 
-// wantFullDisk asks a daemon whose disk is full what is wrong.
+// wantFullDisk checks what a daemon with a full disk reports.
 func wantFullDisk(t *testing.T, dir string) {
 	t.Helper()
 	c, err := dialer("unix:" + filepath.Join(dir, "api.sock"))

@@ -12,9 +12,9 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// TestDocumentedCommands parses each command that operators are given to copy: there is such a
-// command, it has these flags, and takes that many arguments. A name in a sentence may leave its
-// arguments out. What the commands do is tested by scripts.
+// TestDocumentedCommands parses each command in the documentation: the command and its flags exist,
+// and the number of arguments is valid. Commands in sentences may omit their arguments. Scripts
+// test what the commands do.
 func TestDocumentedCommands(t *testing.T) {
 	var (
 		line   = regexp.MustCompile(`(?m)^\s*(?:sudo )?(?:go run \./cmd/)?rowtap (.*)$`)
@@ -58,15 +58,14 @@ func TestDocumentedCommands(t *testing.T) {
 	}
 }
 
-// parsed parses a command as the shell and rowtap do. Unless it is a whole one, it may have no
-// arguments.
+// parsed parses a command as the shell and rowtap do. Unless it is complete, it may lack arguments.
 func parsed(command string, whole bool) error {
 	for _, end := range []string{" #", " && ", " > "} {
 		command, _, _ = strings.Cut(command, end)
 	}
 	words := regexp.MustCompile(`'[^']*'|"[^"]*"|\S+`).FindAllString(command, -1)
 	for i, word := range words {
-		if word == "N" { // stands for a number
+		if word == "N" { // placeholder for a number
 			words[i] = "1"
 		}
 	}
@@ -83,7 +82,7 @@ func parsed(command string, whole bool) error {
 		return err
 	}
 	args := cmd.Flags().Args()
-	if cmd.Name() == "help" && !slices.Contains(cmd.ValidArgs, strings.Join(args, " ")) { // it takes any words
+	if cmd.Name() == "help" && !slices.Contains(cmd.ValidArgs, strings.Join(args, " ")) { // help accepts any words
 		if below, _, err := root.Find(args); err != nil || below == root && len(args) > 0 {
 			return fmt.Errorf("there is no help for %q", args)
 		}
@@ -97,7 +96,7 @@ func parsed(command string, whole bool) error {
 	return nil
 }
 
-// TestParsed: what cannot be run is not taken for a command.
+// TestParsed: what cannot be run is not parsed as a command.
 func TestParsed(t *testing.T) {
 	for _, tt := range []struct {
 		command string

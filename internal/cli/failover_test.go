@@ -13,10 +13,10 @@ import (
 	"github.com/rowtap/rowtap/internal/pgtest"
 )
 
-// TestFailover has PostgreSQL fail over to a replica under load. Where replication is synchronous,
-// nothing is lost and the deployment goes on by itself. Where it is not, and the replica lacks the
-// last commits, the machines stop sending and say why, and what they say to do brings the
-// deployment back.
+// TestFailover fails PostgreSQL over to a replica under load. With synchronous replication, nothing
+// is lost and the deployment resumes automatically. Without it, if the replica lacks the last
+// commits, the machines stop sending and explain why, and following their hint restores the
+// deployment.
 func TestFailover(t *testing.T) {
 	t.Parallel()
 	primary := pgtest.Start(t)
@@ -93,7 +93,7 @@ func TestFailover(t *testing.T) {
 	t.Logf("%+v", playAll(t, []*takeoverWorld{synchronous, asynchronous, without}))
 }
 
-// failOver leads the machines to another server.
+// failOver connects the machines to another server.
 func (w *takeoverWorld) failOver(to *pgtest.Server) {
 	w.dsn = to.DSN()
 	for _, m := range w.machines {
@@ -103,8 +103,8 @@ func (w *takeoverWorld) failOver(to *pgtest.Server) {
 	}
 }
 
-// recoverAhead expects both machines to find that they are ahead of the database, and goes on from
-// the copy of one of them, as it says.
+// recoverAhead checks that both machines find that they are ahead of the database, and follows
+// their hint to continue from the copy of one of them.
 func (w *takeoverWorld) recoverAhead(ctx context.Context, from *machine) error {
 	const ahead = "this machine's copy of the state is ahead of the database"
 	sent := w.arrived()

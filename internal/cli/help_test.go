@@ -9,8 +9,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// TestEveryCommandHasAnExample looks at the help of all commands: what an example says must be
-// there.
+// TestEveryCommandHasAnExample checks the examples in the help of all commands: the commands and
+// flags in them exist.
 func TestEveryCommandHasAnExample(t *testing.T) {
 	flag := regexp.MustCompile(`(?:^|\s)(--[a-z-]+|-[a-z])(?:[=\s]|$)`)
 	var visit func(*cobra.Command)
@@ -18,7 +18,7 @@ func TestEveryCommandHasAnExample(t *testing.T) {
 		for _, sub := range c.Commands() {
 			visit(sub)
 		}
-		if !c.Runnable() || c == c.Root() || c.HasSubCommands() || c.Parent().Name() == "completion" { // cobra makes its examples
+		if !c.Runnable() || c == c.Root() || c.HasSubCommands() || c.Parent().Name() == "completion" { // examples by cobra
 			return
 		}
 		if c.Short == "" {
@@ -34,7 +34,7 @@ func TestEveryCommandHasAnExample(t *testing.T) {
 		for _, line := range lines {
 			line, _, _ = strings.Cut(line, "   #")
 			_, after, ok := strings.Cut(line, c.CommandPath())
-			if !ok { // what to do before or after it
+			if !ok { // an instruction, not a command
 				continue
 			}
 			after, _, _ = strings.Cut(after, "|")

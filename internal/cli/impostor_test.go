@@ -23,9 +23,9 @@ import (
 	"github.com/rowtap/rowtap/internal/web"
 )
 
-const testToken = "3f9ad1c05b7e48d2" // as the daemon has it
+const testToken = "3f9ad1c05b7e48d2" // the daemon's token
 
-// asConfigured writes a configuration whose daemon listens at a URL, and returns its directory.
+// asConfigured writes a configuration whose daemon listens at a URL. It returns the directory.
 func asConfigured(t *testing.T, base string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -40,7 +40,7 @@ func asConfigured(t *testing.T, base string) string {
 	return dir
 }
 
-// realDaemon serves the API of an empty daemon, and returns its URL.
+// realDaemon serves the API of a daemon without zaps. It returns the URL.
 func realDaemon(t *testing.T) string {
 	t.Helper()
 	l, err := ledger.Open(ledger.Options{Path: filepath.Join(t.TempDir(), "rowtap.db")})
@@ -61,8 +61,8 @@ func realDaemon(t *testing.T) string {
 	return srv.URL
 }
 
-// A program that holds the daemon's port gets the token from no command, and is asked for nothing
-// but its health and its proof.
+// A program that took the daemon's port receives no token from any command, and no requests other
+// than for health and proof.
 func TestImpostorsOnTheDaemonsPort(t *testing.T) {
 	daemon := realDaemon(t)
 	target, err := url.Parse(daemon)
@@ -145,8 +145,8 @@ func TestImpostorsOnTheDaemonsPort(t *testing.T) {
 	}
 }
 
-// The token of the environment is sent to nobody either, and a daemon with another token is no
-// daemon of ours.
+// A token from the environment is not sent to an impostor either, and a daemon with another token
+// is not the configured one.
 func TestOtherTokens(t *testing.T) {
 	daemon := realDaemon(t)
 	dir := asConfigured(t, daemon)
@@ -169,7 +169,7 @@ func TestOtherTokens(t *testing.T) {
 				var out, said bytes.Buffer
 				code := Main([]string{command, "--config", dir}, strings.NewReader(""), &out, &said)
 				if command == "reload" && tt.code == exitOK {
-					continue // this daemon has no files; it was asked
+					continue // the request was sent; this daemon has no files
 				}
 				if code != tt.code || !strings.Contains(said.String(), tt.says) || (command == "open") && (out.Len() > 0) != (code == exitOK) {
 					t.Errorf("%s: exit code %d, printed %q, said %q; want %d and %q", command, code, &out, &said, tt.code, tt.says)

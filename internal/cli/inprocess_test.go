@@ -10,12 +10,13 @@ import (
 	"testing"
 )
 
-// TestListsAreReadAsTheyCome: the reader of a list has its first element while the handler still makes the rest.
+// TestListsAreReadAsTheyCome: a reader gets the first element of a list while the handler still
+// produces the rest.
 func TestListsAreReadAsTheyCome(t *testing.T) {
 	read := make(chan bool, 1)
 	c := &client{base: "http://localhost", http: &http.Client{Transport: handlerTransport{http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `[{"n":1}`)
-		<-read // for ever, where all is gathered before it can be read
+		<-read // blocks forever if the response is buffered
 		_, _ = io.WriteString(w, `,{"n":2}]`)
 	})}}}
 	var got []int
@@ -30,7 +31,8 @@ func TestListsAreReadAsTheyCome(t *testing.T) {
 	}
 }
 
-// TestAHandlerInThisProcess: status, header, a response that breaks off, and a reader that has seen enough, as over a network.
+// TestAHandlerInThisProcess: status, header, an interrupted response, and a reader that stops early
+// behave as over a network.
 func TestAHandlerInThisProcess(t *testing.T) {
 	ended := make(chan bool, 1)
 	mux := http.NewServeMux()

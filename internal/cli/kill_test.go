@@ -19,7 +19,7 @@ import (
 
 	"github.com/rowtap/rowtap/internal/sandbox"
 	"github.com/rowtap/rowtap/internal/sandbox/lab"
-	"github.com/rowtap/rowtap/internal/web"
+	"github.com/rowtap/rowtap/internal/web/api"
 )
 
 const killZap = `enabled: true
@@ -35,24 +35,24 @@ trigger:
 actions:
 `
 
-// killAction is an action of a kill test's zap, without its event.
+// killAction is the action of a kill test's zap, without its event.
 const killAction = `  - {app: clevertap, account: production, identity: "{{Email}}", properties: {Score: "{{Score}}"}, event: %s}
 `
 
 // killZaps are the zaps of the kill test and their actions, by the kind of record that they send:
-// its type or its event's name.
+// its type or the name of its event.
 var killZaps = map[string]struct{ zap, action string }{
 	"profile": {"both", "create_update_user_profile"},
 	"Then":    {"both", "upload_event"},
 	"Signup":  {"events", "upload_event"},
 }
 
-// killsEach is how often the daemon of one state file is killed.
+// killsEach is the number of kills per state file.
 const killsEach = 24
 
-// TestKill kills the daemon with SIGKILL at moments of chance, while rows are added, and compares
-// what CleverTap accepted with what is in the sheet. ROWTAP_KILLS=1000 makes it as many kills, each
-// killsEach of them on a new state file.
+// TestKill kills the daemon with SIGKILL at random moments while rows are added, and compares what
+// CleverTap accepted with the sheet. ROWTAP_KILLS sets the number of kills, killsEach on each state
+// file.
 func TestKill(t *testing.T) {
 	kills := killsEach
 	if s := os.Getenv("ROWTAP_KILLS"); s != "" {
@@ -76,17 +76,18 @@ func TestKill(t *testing.T) {
 	t.Logf("%+v", sum)
 }
 
-// killTally is what a run of kills came to. Records are counted of all zaps together: each row of
-// the sheet makes one of each kind.
+// killTally is the result of a run of kills. Records are counted over all zaps: each row of the
+// sheet makes one of each kind.
 type killTally struct {
-	kills, starting, polling, sending int // moments: of the start, after a read began, after an upload began
+	// By moment: during the start, after a read began, after an upload began.
+	kills, starting, polling, sending int
 	rows                              int // in the sheet
 	lost                              int // records that never arrived
 	repeated                          int // records that arrived more than once
-	events                            int // of these, those of events
-	marked                            int // of these, those marked 'maybe twice'
-	disordered                        int // records that arrived after a later one of their identity, not being repeats
-	uploads                           int // of which records were repeated
+	events                            int // repeated records of events
+	marked                            int // repeated events marked 'maybe twice'
+	disordered                        int // out of order in their identity, without repeats
+	uploads                           int // uploads with repeated records
 }
 
 func (k *killTally) add(o killTally) {
@@ -95,14 +96,14 @@ func (k *killTally) add(o killTally) {
 	k.marked, k.disordered, k.uploads = k.marked+o.marked, k.disordered+o.disordered, k.uploads+o.uploads
 }
 
-// killWorld is a sandbox, a configuration and a state file. The sheet's row N+1 has the score N.
+// killWorld is a sandbox, a configuration and a state file. Row N+1 of the sheet has the score N.
 type killWorld struct {
 	box   *lab.Sandbox
 	srv   *httptest.Server
 	open  atomic.Int64 // connections
 	dir   string
-	users []string // of the rows, by score - 1
-	ends  []int64  // the number of the last record that had arrived when a run had ended
+	users []string // users of the rows, by score - 1
+	ends  []int64  // number of the last record that had arrived at the end of each run
 	sum   killTally
 }
 
@@ -128,7 +129,7 @@ func newKillWorld(t *testing.T) *killWorld {
 	if err := box.Sheets().AddWorksheet("book", "Signups", 0, cells([]string{"Email", "Score"})); err != nil {
 		t.Fatal(err)
 	}
-	// Answers that take a while leave uploads in flight when the daemon is killed.
+	// Slow responses leave uploads in flight when the daemon is killed.
 	if err := box.Fault(lab.Fault{API: "clevertap", Delay: "20ms"}); err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +141,7 @@ func (w *killWorld) close() {
 	w.srv.Close()
 }
 
-// grow adds rows: a few, none, or more than an upload takes.
+// grow adds no rows, a few, or more than fit into an upload.
 func (w *killWorld) grow(t *testing.T) {
 	t.Helper()
 	n := rand.N(120)
@@ -152,7 +153,7 @@ func (w *killWorld) grow(t *testing.T) {
 	}
 }
 
-// add adds n rows. Some users have many.
+// add adds n rows. Some users have many rows.
 func (w *killWorld) add(n int) error {
 	rows := make([][]sandbox.Value, n)
 	for i := range rows {
@@ -171,7 +172,7 @@ func (w *killWorld) add(n int) error {
 	return err
 }
 
-// killOnce starts the program and kills it: soon after its start, after it began to read, or after
+// killOnce starts the program and kills it soon after the start, after it began to read, or after
 // it began to upload.
 func (w *killWorld) killOnce(t *testing.T) {
 	t.Helper()
@@ -204,13 +205,14 @@ func (w *killWorld) killOnce(t *testing.T) {
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = cmd.Wait()                                                         // it was killed
-	w.await(t, &said, func() bool { return w.open.Load() == 0 }, patience) // what it had sent is taken, or not
+	_ = cmd.Wait() // killed
+	// Requests in flight have been processed or dropped.
+	w.await(t, &said, func() bool { return w.open.Load() == 0 }, patience)
 	w.ends = append(w.ends, w.box.CleverTap().Counts().Accepted)
 }
 
-// await waits until a condition holds. If it never does, that is a failure where said is what the
-// program has said.
+// await waits until a condition holds. If it never does, await fails the test with the program's
+// output, unless said is nil.
 func (w *killWorld) await(t *testing.T, said *bytes.Buffer, holds func() bool, patience time.Duration) {
 	t.Helper()
 	deadline := time.NewTimer(patience)
@@ -229,8 +231,7 @@ func (w *killWorld) await(t *testing.T, said *bytes.Buffer, holds func() bool, p
 	}
 }
 
-// compare lets the program finish what is left, and compares what CleverTap accepted with what is
-// in the sheet.
+// compare lets the program finish, and compares what CleverTap accepted with the sheet.
 func (w *killWorld) compare(t *testing.T) killTally {
 	t.Helper()
 	w.box.Heal("clevertap")
@@ -248,7 +249,7 @@ func (w *killWorld) compare(t *testing.T) killTally {
 // judge compares the records that CleverTap accepted, in the order of their arrival, with what is
 // in the sheet, and with what the program says of each row. It returns the program's deliveries by
 // the kind of record and the sheet row.
-func (w *killWorld) judge(t *testing.T, dir string, records []accepted) map[string]map[int]web.Delivery {
+func (w *killWorld) judge(t *testing.T, dir string, records []accepted) map[string]map[int]api.Delivery {
 	t.Helper()
 	w.sum.rows = len(w.users)
 	arrived := map[string][]arrival{}
@@ -268,7 +269,7 @@ func (w *killWorld) judge(t *testing.T, dir string, records []accepted) map[stri
 		}
 		arrived[kind] = append(arrived[kind], arrival{score: score, upload: r.upload})
 	}
-	deliveries := map[string]map[int]web.Delivery{}
+	deliveries := map[string]map[int]api.Delivery{}
 	repeats := map[int]map[upload]bool{} // by run: uploads of which a record arrived again later
 	for kind, of := range killZaps {
 		deliveries[kind] = w.history(t, dir, of.zap, of.action)
@@ -285,11 +286,12 @@ func (w *killWorld) judge(t *testing.T, dir string, records []accepted) map[stri
 // maxConcurrent is the default of max_concurrent.
 const maxConcurrent = 3
 
-// upload is one upload that CleverTap took: from which run of the program, and when.
+// upload is an upload that CleverTap accepted, with its time and the run of the program that sent
+// it.
 type upload struct {
 	run  int
 	at   time.Time
-	late bool // the machine that sent it was not the active one any more, so it keeps to no order
+	late bool // sent by a machine that was no longer active, so it may be out of order
 }
 
 // accepted is a record of an upload.
@@ -313,11 +315,12 @@ func (w *killWorld) runOf(seq int64) int {
 	return len(w.ends)
 }
 
-func (w *killWorld) compareZap(t *testing.T, kind string, history map[int]web.Delivery, arrived []arrival, repeats map[int]map[upload]bool) {
+func (w *killWorld) compareZap(t *testing.T, kind string, history map[int]api.Delivery, arrived []arrival, repeats map[int]map[upload]bool) {
 	t.Helper()
-	times, last := map[int]int{}, map[int]upload{} // by score: how often it arrived, and in which upload the last time
-	newest := map[string]int{}                     // by user: the highest score so far
-	final := map[string]int{}                      // by user: the score that arrived last
+	// By score: the number of arrivals, and the last upload.
+	times, last := map[int]int{}, map[int]upload{}
+	newest := map[string]int{} // by user: the highest score so far
+	final := map[string]int{}  // by user: the score that arrived last
 	for _, a := range arrived {
 		if times[a.score]++; times[a.score] > 1 {
 			before := last[a.score]
@@ -331,7 +334,7 @@ func (w *killWorld) compareZap(t *testing.T, kind string, history map[int]web.De
 		}
 		last[a.score] = a.upload
 		user := w.users[a.score-1]
-		// An upload of events may hold several of a user, and all of it is repeated.
+		// An upload may hold several events of a user, and is repeated as a whole.
 		if a.late {
 			continue
 		}
@@ -382,15 +385,15 @@ func scoreIn(t *testing.T, r sandbox.Record) int {
 }
 
 // history returns a zap's deliveries of an action by sheet row.
-func (w *killWorld) history(t *testing.T, dir, zapName, action string) map[int]web.Delivery {
+func (w *killWorld) history(t *testing.T, dir, zapName, action string) map[int]api.Delivery {
 	t.Helper()
 	out, err := program(dir, w.srv.URL, "history", zapName, "--limit", "0", "--json").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	byRow := map[int]web.Delivery{}
+	byRow := map[int]api.Delivery{}
 	for lines := bufio.NewScanner(bytes.NewReader(out)); lines.Scan(); {
-		var d web.Delivery
+		var d api.Delivery
 		if err := json.Unmarshal(lines.Bytes(), &d); err != nil {
 			t.Fatal(err)
 		}
@@ -443,7 +446,7 @@ func configure(t *testing.T, box *lab.Sandbox, url, dir, config string) {
 
 // program is the real program as a child process.
 func program(dir, url string, args ...string) *exec.Cmd {
-	cmd := exec.Command(os.Args[0], append(args, "--config", dir)...) //nolint:noctx // it is killed, or ends
+	cmd := exec.Command(os.Args[0], append(args, "--config", dir)...) //nolint:noctx // killed by the test, or ends
 	cmd.Env = append(os.Environ(), asRowtap+"=1", "SANDBOX="+url, "WORK="+dir)
 	return cmd
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/rowtap/rowtap/internal/pgtest"
 )
 
-// watchLease has a database keep who had the lease when, and which changes were made by a machine
-// that had it not. A machine's name is the last directory of where it listens, and its
+// watchLease makes a database record who had the lease when, and which changes were made by a
+// machine without it. The name of a machine is the last directory of its listening address, and its
 // application_name.
 const watchLease = `
 create table seen_lease (at timestamptz not null, epoch bigint not null, until timestamptz not null);
@@ -37,7 +37,7 @@ end $$;
 create trigger see_lease after update on rowtap_lease for each row execute function see_lease();
 create trigger see_value after insert or update or delete on rowtap_kv for each row execute function see_value()`
 
-// prepareWatched makes the tables in a database, and has it watch the lease.
+// prepareWatched creates the tables in a database and watches the lease.
 func prepareWatched(t *testing.T, dsn string) {
 	t.Helper()
 	m, err := mirror.Open(mirror.Options{DSN: dsn, Lease: "rowtap"})
@@ -51,19 +51,19 @@ func prepareWatched(t *testing.T, dsn string) {
 	pgtest.Exec(t, dsn, watchLease)
 }
 
-// leaseSeen is what a watched database has seen of the lease.
+// leaseSeen is what a watched database recorded.
 type leaseSeen []leaseChange
 
 // leaseChange is an acquisition, a renewal or a release.
 type leaseChange struct {
 	at      time.Time
 	term    int
-	machine string // that has it from then on
+	machine string // the holder from then on
 	until   time.Time
 }
 
-// readLease returns the changes of the lease, and how many changes were made by a machine that had
-// it not.
+// readLease returns the changes of the lease, and the number of changes made by a machine without
+// it.
 func readLease(t *testing.T, dsn string) (seen leaseSeen, foreign int) {
 	t.Helper()
 	text := pgtest.Exec(t, dsn, `select (extract(epoch from at) * 1000000)::bigint, epoch, machine_of(epoch), (extract(epoch from until) * 1000000)::bigint
@@ -97,7 +97,7 @@ func readLease(t *testing.T, dsn string) (seen leaseSeen, foreign int) {
 	return seen, foreign
 }
 
-// held tells whether a machine had the lease at a time.
+// held reports whether a machine had the lease at a time.
 func (s leaseSeen) held(machine string, at time.Time) bool {
 	held := false
 	for _, c := range s {
@@ -108,7 +108,7 @@ func (s leaseSeen) held(machine string, at time.Time) bool {
 	return held
 }
 
-// term returns the last term of a machine that had begun at a time.
+// term returns the last term that a machine had begun at a time.
 func (s leaseSeen) term(machine string, at time.Time) (term int) {
 	for _, c := range s {
 		if !c.at.After(at) && c.machine == machine {

@@ -12,7 +12,7 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// An error without a next step is logged without one.
+// An error without a hint is logged without one.
 func TestLogWithoutEmptyFields(t *testing.T) {
 	var out bytes.Buffer
 	log, err := newLogger(config.Log{Level: "info", Format: "json"}, &out)
@@ -30,7 +30,8 @@ func TestLogWithoutEmptyFields(t *testing.T) {
 	}
 }
 
-// What the standard library logs is one JSON line of the daemon's log, without what it quotes.
+// A message of the standard library's logger becomes one JSON line in the daemon's log, without the
+// texts that it quotes.
 func TestLibraryLogIsTheDaemons(t *testing.T) {
 	var out bytes.Buffer
 	log, err := newLogger(config.Log{Level: "info", Format: "json"}, &out)

@@ -8,7 +8,7 @@ import (
 	"github.com/rowtap/rowtap/internal/engine"
 	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/standby"
-	"github.com/rowtap/rowtap/internal/web"
+	"github.com/rowtap/rowtap/internal/web/api"
 )
 
 // machinesOf returns the machines of a deployment for status, the active one first. Differs is set
@@ -35,10 +35,10 @@ func machinesOf(s standby.State) []engine.Machine {
 }
 
 // standingBy returns the response of a standby.
-func (d *daemon) standingBy() web.Standby {
+func (d *daemon) standingBy() api.Standby {
 	s := d.process.State()
 	active, _ := s.Now.Active()
-	standby := web.Standby{Machines: machinesOf(s), Differs: active.Plan != "" && active.Plan != d.current().Config.Hash()}
+	standby := api.Standby{Machines: machinesOf(s), Differs: active.Plan != "" && active.Plan != d.current().Config.Hash()}
 	if s.At.IsZero() {
 		standby.Away = "PostgreSQL was not queried yet"
 	}

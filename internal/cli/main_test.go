@@ -11,11 +11,11 @@ import (
 	"github.com/rowtap/rowtap/internal/cli/hangup"
 )
 
-// asRowtap makes the test binary the real program: tests run it as a child process, to be signalled
-// and killed.
+// asRowtap makes the test binary run the real program: tests start it as a child process, and
+// signal and kill it.
 const asRowtap = "ROWTAP_TEST_AS_PROGRAM"
 
-// hungUp is true in a child process that has hung up on itself while its packages were initialized.
+// hungUp is true in a child process that sent itself SIGHUP while its packages were initialized.
 var hungUp = hangUpOnItself()
 
 const asHungUp = "ROWTAP_TEST_HANG_UP"
@@ -31,7 +31,7 @@ func hangUpOnItself() bool {
 	return true
 }
 
-// TestAHangupBeforeMain: a daemon that has hardly begun to start outlives SIGHUP.
+// TestAHangupBeforeMain: a daemon survives SIGHUP from the very beginning of its start.
 func TestAHangupBeforeMain(t *testing.T) {
 	child := exec.CommandContext(t.Context(), os.Args[0], "run")
 	child.Env = append(os.Environ(), asHungUp+"=1")

@@ -14,7 +14,7 @@ func TestLimitMemory(t *testing.T) {
 		name  string
 		files map[string]string
 		own   string // GOMEMLIMIT
-		want  int64  // of what the runtime may use
+		want  int64  // limit of the runtime's memory in bytes
 		from  string
 	}{
 		{"no control groups", nil, "", none, ""},
@@ -37,7 +37,7 @@ func TestLimitMemory(t *testing.T) {
 	for _, tt := range tests {
 		debug.SetMemoryLimit(none)
 		if tt.own != "" {
-			debug.SetMemoryLimit(tt.want) // as the runtime does at the start
+			debug.SetMemoryLimit(tt.want) // as the runtime does at its start
 		}
 		files := fstest.MapFS{}
 		for name, text := range tt.files {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/quantity"
 )
 
 // anyTitle matches default titles of worksheets, which make bad zap names.
@@ -147,7 +148,7 @@ func (n *newZap) report(ctx context.Context, out io.Writer) error {
 	if n.g.json {
 		return printJSON(out, v)
 	}
-	fmt.Fprintf(out, "%s: zap not enabled yet, identity %s, %s\n", n.path, printable(n.file.IdentityColumn), counted(len(rows), "property"))
+	fmt.Fprintf(out, "%s: zap not enabled yet, identity %s, %s\n", n.path, printable(n.file.IdentityColumn), quantity.Count(len(rows), "property"))
 	if len(rows) > 0 {
 		if err := printTable(out, []string{"  COLUMN", "PROPERTY", "TYPE"}, rows); err != nil {
 			return err

@@ -2,6 +2,6 @@
 
 package cli
 
-// underRace tells whether the program is one that looks for races, which takes many times the
-// processor's time.
+// underRace reports whether the race detector is enabled, which makes the program many times
+// slower.
 const underRace = false

@@ -20,16 +20,16 @@ import (
 	"github.com/rowtap/rowtap/internal/pgtest"
 )
 
-// TestPostgresScripts runs the real program on two machines, a and b, whose state is on PostgreSQL,
-// each script as a deployment of its own. A machine has its configuration in conf-a or conf-b, with
-// the zaps that the script has in conf, and its state in state of that. A configuration with the
-// state in a file alone is in a-file.yaml and b-file.yaml, the one in force in a-postgres.yaml and
-// b-postgres.yaml. Beside the commands of TestScripts:
+// TestPostgresScripts runs the real program on two machines, a and b, with the state in PostgreSQL.
+// Each script is a deployment of its own. The configurations are in conf-a and conf-b, with the
+// zaps that the script has in conf and the state files in their state directories. a-file.yaml and
+// b-file.yaml are configurations with the state in a file only; the current ones are
+// a-postgres.yaml and b-postgres.yaml. In addition to the commands of TestScripts:
 //
-//	on a|b                  the commands that follow are run on that machine
-//	role a|b REGEXP         waits until the machine answers, and the text of its readiness matches; without REGEXP until it is active
-//	sql TEXT [WANT]         runs SQL, in which $LEASE is the deployment's name, until these rows come back
-//	says REGEXP COMMAND …   runs a command until what it prints matches
+//	on a|b                  runs the following commands on that machine
+//	role a|b REGEXP         waits until the text of the machine's readiness matches, or until it is active
+//	sql TEXT [WANT]         runs SQL, in which $LEASE is the deployment's name, until it returns these rows
+//	says REGEXP COMMAND …   runs a command until its output matches
 //	log a|b REGEXP          waits until a.log or b.log has a match
 //	signal a|b TERM|HUP     signals the machine's daemon
 func TestPostgresScripts(t *testing.T) {
@@ -64,7 +64,7 @@ func TestPostgresScripts(t *testing.T) {
 	})
 }
 
-// addMachine makes the configuration of a machine, with what the script has in conf.
+// addMachine writes the configuration of a machine, with the script's files in conf.
 func addMachine(work, conf, name string) error {
 	dir := filepath.Join(work, "conf-"+name)
 	if err := os.CopyFS(dir, os.DirFS(conf)); err != nil {
@@ -82,7 +82,7 @@ func addMachine(work, conf, name string) error {
 	return nil
 }
 
-// until tries until there is no error.
+// until retries until there is no error.
 func until(ts *testscript.TestScript, what string, try func(ctx context.Context) error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -129,7 +129,7 @@ func sqlCommand(ts *testscript.TestScript, neg bool, args []string) {
 		if err != nil {
 			return err
 		}
-		defer func() { _ = conn.Close(ctx) }() // it is of no use any more
+		defer func() { _ = conn.Close(ctx) }() // no longer needed
 		results, err := conn.Exec(ctx, strings.ReplaceAll(args[0], "$LEASE", ts.Getenv("LEASE"))).ReadAll()
 		if err != nil {
 			return err
@@ -173,8 +173,7 @@ func logCommand(ts *testscript.TestScript, neg bool, args []string) {
 	})
 }
 
-// signalMachineCommand signals the daemon of a machine that was started last, which writes its log
-// to a.log or b.log.
+// signalMachineCommand signals the last started daemon of a machine, whose log is a.log or b.log.
 func signalMachineCommand(ts *testscript.TestScript, neg bool, args []string) {
 	signals := map[string]os.Signal{"TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "KILL": syscall.SIGKILL}
 	if neg || len(args) != 2 || signals[args[1]] == nil {

@@ -13,12 +13,12 @@ import (
 	"github.com/rowtap/rowtap/internal/pgtest"
 )
 
-// TestPostgresTrouble has PostgreSQL be away, slow or full, and behind a pooler, under load:
-// nothing is lost, nothing is sent that could not be recorded, and the deployment goes on by
-// itself.
+// TestPostgresTrouble runs under load with PostgreSQL unavailable, slow, full, and behind a pooler:
+// nothing is lost, nothing is sent that could not be recorded, and the deployment recovers
+// automatically.
 func TestPostgresTrouble(t *testing.T) {
 	t.Parallel()
-	pooled := pgtest.Bouncer(t, pgtest.Shared(t)) // or the test is skipped
+	pooled := pgtest.Bouncer(t, pgtest.Shared(t)) // skips the test if there is no pooler
 	var worlds []*takeoverWorld
 	world := func(name, dsn string, play func(context.Context, *takeoverWorld) error) {
 		w := newTakeoverWorld(t, name, dsn)
@@ -54,7 +54,7 @@ func TestPostgresTrouble(t *testing.T) {
 			}
 			for _, m := range w.machines {
 				if err := m.await(ctx, func(role string) bool {
-					return strings.HasPrefix(role, "who is active is not known; PostgreSQL is not available")
+					return strings.HasPrefix(role, "the active machine is unknown; PostgreSQL is not available")
 				}); err != nil {
 					return err
 				}
@@ -107,8 +107,8 @@ func TestPostgresTrouble(t *testing.T) {
 	t.Logf("%+v", playAll(t, worlds))
 }
 
-// without returns once a machine is active again, after PostgreSQL, which has just gone, came back.
-// Nothing may be sent meanwhile, but for the uploads that had been recorded as begun.
+// without runs meanwhile while PostgreSQL is unavailable, restores it with back, and returns once a
+// machine is active again. During meanwhile, only uploads already recorded as begun may arrive.
 func (w *takeoverWorld) without(ctx context.Context, meanwhile func() error, back func()) error {
 	gone := w.arrived()
 	err := meanwhile()
@@ -123,7 +123,8 @@ func (w *takeoverWorld) without(ctx context.Context, meanwhile func() error, bac
 	return err
 }
 
-// awaitReason waits until a machine's status says of each of its zaps why nothing is sent.
+// awaitReason waits until a machine's status has the reason why nothing is sent for each of its
+// zaps.
 func (m *machine) awaitReason(ctx context.Context, reason string) error {
 	var said []byte
 	err := eventually(ctx, 200*time.Millisecond, func(context.Context) bool {

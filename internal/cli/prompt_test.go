@@ -15,18 +15,18 @@ import (
 
 	"github.com/rowtap/rowtap/internal/engine"
 	"github.com/rowtap/rowtap/internal/ledger"
-	"github.com/rowtap/rowtap/internal/web"
+	"github.com/rowtap/rowtap/internal/web/api"
 )
 
-// TestWarning: a question says what CleverTap will make of the deliveries that it is about, and of
-// no others.
+// TestWarning: a question says how CleverTap will treat the deliveries that it is about, and no
+// others.
 func TestWarning(t *testing.T) {
 	tests := []struct {
 		name   string
 		action engine.Action
 		again  bool
 		would  engine.Foreseen
-		want   []string // nil: nothing is said
+		want   []string // nil for no warning
 	}{
 		{"events", engine.Release, false, engine.Foreseen{Events: 2, OldEvents: 1}, []string{"no live campaigns (1 of 2 events)"}},
 		{"events sent before", engine.Replay, true, engine.Foreseen{Events: 1, Repeated: 1}, []string{"(0 of 1 event)", "counts a repeated event twice"}},
@@ -47,13 +47,13 @@ func TestWarning(t *testing.T) {
 	}
 }
 
-// TestAQuestionEndsWithItsCommand: a command that catches Ctrl-C does not wait for an answer after
-// it.
+// TestAQuestionEndsWithItsCommand: after a command has caught Ctrl-C, it does not wait for an
+// answer.
 func TestAQuestionEndsWithItsCommand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, interrupt := context.WithCancel(t.Context())
 		var said bytes.Buffer
-		stdin, typed := io.Pipe() // nobody types
+		stdin, typed := io.Pipe() // no input
 		cmd := &cobra.Command{}
 		cmd.SetIn(stdin)
 		cmd.SetErr(&said)
@@ -80,7 +80,7 @@ func TestAQuestionEndsWithItsCommand(t *testing.T) {
 	})
 }
 
-// answering returns a command whose operator types input, and what it prints to stderr.
+// answering returns a command whose operator types input, and its output on stderr.
 func answering(ctx context.Context, input string) (*cobra.Command, *bytes.Buffer) {
 	var stderr bytes.Buffer
 	cmd := &cobra.Command{}
@@ -90,7 +90,7 @@ func answering(ctx context.Context, input string) (*cobra.Command, *bytes.Buffer
 	return cmd, &stderr
 }
 
-// TestConfirm: only y and yes mean yes.
+// TestConfirm: only y and yes confirm.
 func TestConfirm(t *testing.T) {
 	tests := []struct {
 		typed string
@@ -121,7 +121,7 @@ func TestConfirm(t *testing.T) {
 	}
 }
 
-// TestConfirmFails: a terminal that cannot be read has not agreed.
+// TestConfirmFails: an unreadable terminal does not confirm.
 func TestConfirmFails(t *testing.T) {
 	cmd, _ := answering(t.Context(), "")
 	gone, typed := io.Pipe()
@@ -133,8 +133,8 @@ func TestConfirmFails(t *testing.T) {
 	}
 }
 
-// apiOf returns a client of a handler in this process that responds v to every request, and the
-// bodies of the requests.
+// apiOf returns a client of an in-process handler that responds v to every request, and the bodies
+// of the requests.
 func apiOf(v any) (*client, *[]string) {
 	var bodies []string
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -145,7 +145,7 @@ func apiOf(v any) (*client, *[]string) {
 	return &client{base: "http://localhost", http: &http.Client{Transport: handlerTransport{handler}}}, &bodies
 }
 
-// TestConfirmDeliveries: the question follows a dry run, and is not asked if there is nothing to
+// TestConfirmDeliveries: a dry run precedes the question, which is skipped if there is nothing to
 // do.
 func TestConfirmDeliveries(t *testing.T) {
 	const question = "[y/N]"
@@ -225,7 +225,7 @@ func TestConfirmDeliveries(t *testing.T) {
 	}
 }
 
-// TestConfirmBackfill: the question follows a dry run, and is not asked if no row has an outcome.
+// TestConfirmBackfill: a dry run precedes the question, which is skipped if no row has an outcome.
 func TestConfirmBackfill(t *testing.T) {
 	profile := "create_update_user_profile"
 	tests := []struct {
@@ -264,7 +264,7 @@ func TestConfirmBackfill(t *testing.T) {
 		{"nothing to send", "y\n", engine.Backfilled{Delivered: 5}, false, "nothing to send; left out: 5 with a delivery, 0 incomplete\n"},
 	}
 	for _, tt := range tests {
-		c, bodies := apiOf(web.BackfillLine{Done: &tt.would})
+		c, bodies := apiOf(api.BackfillLine{Done: &tt.would})
 		cmd, stderr := answering(t.Context(), tt.typed)
 		b := backfill{cmd: cmd, client: c, zap: "a"}
 		got, err := b.confirm()

@@ -12,7 +12,7 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
 
-// Google lets a key be downloaded once, so only a sandbox's own key is replaced.
+// Google allows a key to be downloaded only once, so only a sandbox's own key is replaced.
 func TestSandboxKeyReplacesOnlyItsOwn(t *testing.T) {
 	s, err := sandbox.New(sandbox.Options{})
 	if err != nil {
@@ -45,8 +45,8 @@ func TestSandboxKeyReplacesOnlyItsOwn(t *testing.T) {
 	}
 }
 
-// TestWhatTheSandboxPrints: it is a rowtap.yaml with one account of each kind, with and without a
-// key file.
+// TestWhatTheSandboxPrints: the output is a rowtap.yaml with one account of each kind, with or
+// without a key file.
 func TestWhatTheSandboxPrints(t *testing.T) {
 	for _, keyed := range []bool{true, false} {
 		s, err := sandbox.New(sandbox.Options{Passcode: "0123-#x"})
@@ -60,7 +60,7 @@ func TestWhatTheSandboxPrints(t *testing.T) {
 			t.Fatal(err)
 		}
 		ctx, stop := context.WithCancel(t.Context())
-		stop() // it has printed by the time that it stops
+		stop() // it prints before it stops
 		var out bytes.Buffer
 		if err := serveSandbox(ctx, s, "127.0.0.1:0", key, &out); err != nil && ctx.Err() == nil {
 			t.Fatal(err)

@@ -24,28 +24,28 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
-// patience is how long a condition is awaited. It is no measure of speed: a condition that holds is
-// seen within milliseconds.
+// patience is how long to wait for a condition. It does not measure speed: conditions are noticed
+// within milliseconds.
 const patience = 30 * time.Second
 
-// world is the sandbox that a script plays against.
+// world is the sandbox of a script.
 type world struct {
 	box    *lab.Sandbox
 	dir    string // the script's configuration directory
-	socket string // that the daemon listens on
+	socket string // the daemon's socket
 }
 
 type worldKey struct{}
 
-// TestScripts runs the real program as its users do. Each script has a sandbox of its own at
-// $SANDBOX, and in conf/ a configuration with one account of each kind, unless it brings files of
-// its own. Beside testscript's own commands:
+// TestScripts runs the real program as users do. Each script has its own sandbox at $SANDBOX, and
+// in conf/ a configuration with one account of each kind, unless it has its own files there. In
+// addition to testscript's commands:
 //
 //	sheet append|insert ROW|delete FROM TO|set ROW COL|sort COL|move FROM TO|… CELL…   edits worksheet Signups of book
-//	clevertap fail STATUS|reset WHEN|cut N|stall TIME|refuse CODE IDENTITY|heal         what CleverTap does wrong
-//	google …                                                                           the same for Google
+//	clevertap fail STATUS|reset WHEN|cut N|stall TIME|refuse CODE IDENTITY|heal         faults of CleverTap
+//	google …                                                                           faults of Google
 //	await WHAT N                                                                       waits until a count is reached
-//	accepted FILE                                                                      writes what CleverTap took
+//	accepted FILE                                                                      writes the records that CleverTap accepted
 //	signal TERM|HUP                                                                    signals the last program started with &
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -239,7 +239,7 @@ func faultCommand(api string) func(ts *testscript.TestScript, neg bool, args []s
 	}
 }
 
-// awaitCommand waits until a count, or a zap's state, is as the script says.
+// awaitCommand waits until a count, or a zap's state, has the value that the script expects.
 func awaitCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 {
 		ts.Fatalf("usage: await WHAT N")
@@ -289,7 +289,7 @@ func (w *world) observe(ts *testscript.TestScript, what string) string {
 		return ""
 	}
 	metric := map[string]string{
-		"loaded":    "rowtap_config_last_reload_successful", // whether the files were taken when last loaded
+		"loaded":    "rowtap_config_last_reload_successful", // whether the last load succeeded
 		"listeners": "rowtap_event_listeners",
 	}[what]
 	if metric != "" {
@@ -342,8 +342,8 @@ func (w *world) observe(ts *testscript.TestScript, what string) string {
 	return ""
 }
 
-// acceptedCommand writes the records that CleverTap took, in the order of their arrival, one a
-// line, without ts.
+// acceptedCommand writes the records that CleverTap accepted, in order of arrival, one per line,
+// without ts.
 func acceptedCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: accepted FILE")
@@ -390,7 +390,7 @@ func damageCommand(ts *testscript.TestScript, _ bool, args []string) {
 
 func secret(b []byte) config.Secret { return config.NewSecret(strings.TrimSpace(string(b))) }
 
-// demoAccepted returns how many records the demo's own CleverTap took.
+// demoAccepted returns the number of records that the demo's CleverTap accepted.
 func demoAccepted(port string) string {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -405,7 +405,7 @@ func demoAccepted(port string) string {
 	return fmt.Sprint(counts.Accepted)
 }
 
-// awaitOpenCommand waits for a daemon on a port, and writes what rowtap open prints.
+// awaitOpenCommand waits for a daemon on a port, and writes the output of rowtap open.
 func awaitOpenCommand(ts *testscript.TestScript, _ bool, args []string) {
 	var err error
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
@@ -417,7 +417,7 @@ func awaitOpenCommand(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Fatalf("rowtap open: %v", err)
 }
 
-// freePortCommand sets PORT to a port that nobody listens on.
+// freePortCommand sets PORT to an unused port.
 func freePortCommand(ts *testscript.TestScript, _ bool, _ []string) {
 	srv := httptest.NewServer(nil)
 	srv.Close()

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/quantity"
 )
 
 // statusEvery is how often the line that `systemctl status` shows is made anew.
@@ -102,7 +103,7 @@ func statusLine(zaps []engine.ZapStatus) string {
 		queued, failed, held = queued+z.Queued, failed+z.Failed, held+z.Held
 	}
 	var line strings.Builder
-	line.WriteString(counted(len(zaps), "zap"))
+	line.WriteString(quantity.Count(len(zaps), "zap"))
 	more := func(n int64, what string) {
 		if n > 0 {
 			fmt.Fprintf(&line, ", %d %s", n, what)
@@ -111,7 +112,7 @@ func statusLine(zaps []engine.ZapStatus) string {
 	for _, state := range []engine.ZapState{engine.NeedsHand, engine.Paused, engine.NotEnabled} {
 		more(states[state], string(state))
 	}
-	line.WriteString("; " + counted(queued, "row") + " queued")
+	line.WriteString("; " + quantity.Count(queued, "row") + " queued")
 	more(failed, "failed")
 	more(held, "held")
 	return line.String()

@@ -20,7 +20,7 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
-// TestNotify runs the real program under a systemd of the test's own, as far as the daemon can tell: the notification socket.
+// TestNotify runs the real program with a notification socket of the test in place of systemd's.
 func TestNotify(t *testing.T) {
 	box, err := lab.New(sandbox.Options{ReadsPerMinute: -1})
 	if err != nil {
@@ -103,11 +103,11 @@ func newNotified(t *testing.T) *notified {
 	if n.socket, err = net.ListenUnixgram("unixgram", &net.UnixAddr{Name: n.path, Net: "unixgram"}); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = n.socket.Close() }) // the test is over
+	t.Cleanup(func() { _ = n.socket.Close() }) // the test has ended
 	return n
 }
 
-// hears reads until a message that matches; pings and other status lines come in between.
+// hears reads until a message matches, skipping pings and other status lines.
 func (n *notified) hears(t *testing.T, want string) {
 	t.Helper()
 	pattern := regexp.MustCompile(want)
@@ -173,7 +173,7 @@ func TestNotifyStandby(t *testing.T) {
 			t.Errorf("%v\n%s", err, said.String())
 		}
 	}()
-	systemd.hears(t, `^READY=1\nSTATUS=standing by: who is active is not known$`)
+	systemd.hears(t, `^READY=1\nSTATUS=standing by: the active machine is unknown$`)
 	systemd.hears(t, `^READY=1\nSTATUS=standing by: active is host-x$`)
 	for range 2 {
 		systemd.hears(t, `^WATCHDOG=1$`)

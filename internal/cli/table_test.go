@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rowtap/rowtap/internal/web"
+	"github.com/rowtap/rowtap/internal/web/api"
 )
 
 func TestTablesAlign(t *testing.T) {
@@ -47,8 +47,8 @@ func TestTheLastColumnFits(t *testing.T) {
 	}
 }
 
-// TestATableInPages: columns keep the width that they have, and grow where later rows ask for it;
-// the header comes once, also without rows.
+// TestATableInPages: columns keep their width, and grow if later rows need more; the header is
+// printed once, even without rows.
 func TestATableInPages(t *testing.T) {
 	var b bytes.Buffer
 	table := table{w: &b}
@@ -73,12 +73,12 @@ func TestATableInPages(t *testing.T) {
 	}
 }
 
-// TestHistoryInPages: a column for the action comes with the first page that has several.
+// TestHistoryInPages: the action column appears with the first page that has several actions.
 func TestHistoryInPages(t *testing.T) {
 	var b bytes.Buffer
 	h := historyTable{table: table{w: &b}, clock: clock{time.UTC}}
 	at := time.Date(2026, time.November, 29, 12, 0, 0, 0, time.UTC)
-	for _, page := range [][]web.Delivery{
+	for _, page := range [][]api.Delivery{
 		{{ID: "z/4", Row: 5, State: "sent", Action: "upload_event", UpdatedAt: at}},
 		{{ID: "z/3", Row: 4, State: "sent", Action: "upload_event", UpdatedAt: at}, {ID: "y/1", Row: 4, State: "failed", Action: "create_update_user_profile", UpdatedAt: at}},
 		{{ID: "y/0", Row: 3, State: "sent", Action: "upload_event", UpdatedAt: at}},

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// TestTailTellsOfAGap: tail prints the outcomes of a stream, and says how many the daemon has
-// dropped, and how many came while nobody was connected.
+// TestTailTellsOfAGap: tail prints the outcomes of a stream, and reports how many the daemon
+// dropped and how many it missed while disconnected.
 func TestTailTellsOfAGap(t *testing.T) {
 	delivery := func(id string, n int) string {
 		return fmt.Sprintf("id: %s\nevent: delivery\ndata: {\"id\":\"a/%d\",\"zap\":\"a\",\"state\":\"sent\",\"at\":\"2026-11-24T10:00:00Z\"}\n\n", id, n)
@@ -23,8 +23,8 @@ func TestTailTellsOfAGap(t *testing.T) {
 		{delivery("x-14", 10), ""},
 		{delivery("x-16", 12) + delivery("x-17", 13), "missed 1 outcome"},
 		{"id: x-30\nevent: missed\ndata: {\"missed\":3}\n\n", "missed 13 outcomes"},
-		{delivery("y-4", 2), ""},                             // another start of the daemon
-		{"event: missed\ndata: {}\n\n", "missed 0 outcomes"}, // an older daemon counts none
+		{delivery("y-4", 2), ""},                             // the daemon was restarted
+		{"event: missed\ndata: {}\n\n", "missed 0 outcomes"}, // older daemons do not count them
 	}
 	var last seen
 	for _, tt := range streams {
@@ -39,7 +39,7 @@ func TestTailTellsOfAGap(t *testing.T) {
 	}
 }
 
-// TestTailNoticesARefusedToken: a daemon that takes another token by now is not waited for.
+// TestTailNoticesARefusedToken: tail does not wait for a daemon whose token has changed.
 func TestTailNoticesARefusedToken(t *testing.T) {
 	asked := 0
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

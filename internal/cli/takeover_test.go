@@ -29,19 +29,19 @@ import (
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
 
-// worldPatience is how long a condition of a takeoverWorld is awaited. It is no measure of speed:
-// many programs share the machine.
+// worldPatience is how long to wait for a condition of a takeoverWorld. It is long because many
+// programs share the machine, and does not measure speed.
 const worldPatience = 4 * patience
 
-// frozenFor is how long a process is stopped: much longer than the lease lasts, and than the rows
-// wait that it had in flight.
+// frozenFor is how long a process is stopped: much longer than the lease, and than the wait of rows
+// in flight.
 const frozenFor = 60 * time.Second
 
-// step is something that happens to the machine of a takeoverWorld that is the active one, or was.
+// step is an event on a machine of a takeoverWorld that is or was active.
 type step func(ctx context.Context, w *takeoverWorld, from *machine) error
 
-// takeovers are the ways in which the active machine loses that role. The time of a takeover counts
-// from event on; after is for when the other machine has taken over.
+// takeovers are the ways in which the active machine loses that role. The time of a takeover is
+// measured from event; after runs once the other machine has taken over.
 var takeovers = map[string]struct{ before, event, after step }{
 	"kill": {
 		event: func(_ context.Context, _ *takeoverWorld, from *machine) error { return from.kill() },
@@ -81,7 +81,8 @@ var takeovers = map[string]struct{ before, event, after step }{
 	},
 	"handover": {
 		before: func(ctx context.Context, w *takeoverWorld, from *machine) error {
-			return eventually(ctx, 100*time.Millisecond, func(context.Context) bool { // the other one is heard of
+			// Once the other machine is known.
+			return eventually(ctx, 100*time.Millisecond, func(context.Context) bool {
 				return pgtest.Exec(w.t, w.dsn, `select count(*) from rowtap_member where seen > clock_timestamp() - interval '5 seconds'`) == "2"
 			})
 		},
@@ -104,7 +105,7 @@ func freeze(_ context.Context, _ *takeoverWorld, from *machine) error {
 	return from.cmd.Process.Signal(syscall.SIGSTOP)
 }
 
-// thaw continues a frozen machine when its time is over.
+// thaw continues a frozen machine after frozenFor.
 func (m *machine) thaw(ctx context.Context) error {
 	<-time.After(time.Until(m.frozen.Add(frozenFor)))
 	if err := m.cmd.Process.Signal(syscall.SIGCONT); err != nil {
@@ -113,8 +114,8 @@ func (m *machine) thaw(ctx context.Context) error {
 	return m.await(ctx, standsBy)
 }
 
-// reconnect restores the network to PostgreSQL once the machine has found that it is the active one
-// no more.
+// reconnect restores the network to PostgreSQL once the machine has noticed that it is no longer
+// active.
 func reconnect(ctx context.Context, w *takeoverWorld, from *machine) error {
 	if err := from.await(ctx, func(role string) bool { return role != active }); err != nil {
 		return err
@@ -123,15 +124,15 @@ func reconnect(ctx context.Context, w *takeoverWorld, from *machine) error {
 	return from.await(ctx, standsBy)
 }
 
-// takeoversEach are the takeovers of each world by default.
+// takeoversEach is the default number of takeovers per world.
 var takeoversEach = [][]string{
 	{"kill", "handover", "kill"}, {"stop"}, {"stop uploads"}, {"cut", "term"}, {"blackhole"}, {"handover", "term", "handover", "term"},
 }
 
-// TestTakeover has two daemons of one deployment take over from each other, in several worlds at
-// once, while rows are added all the time, and compares what CleverTap accepted with what is in the
-// sheet, and with who had the lease when. ROWTAP_TAKEOVERS=200 makes it as many takeovers, of all
-// kinds in each world, and three worlds at once.
+// TestTakeover makes two daemons of a deployment take over from each other, in several worlds at
+// once, while rows are added. It compares what CleverTap accepted with the sheet and with the
+// history of the lease. ROWTAP_TAKEOVERS sets the number of takeovers, of all kinds in each world,
+// with three worlds at once.
 func TestTakeover(t *testing.T) {
 	t.Parallel()
 	worlds, atOnce := takeoversEach, len(takeoversEach)
@@ -162,7 +163,7 @@ func TestTakeover(t *testing.T) {
 	}
 }
 
-// takeOverAll plays several worlds at once, and notes how long the takeovers took.
+// takeOverAll plays several worlds at once, and records the durations of the takeovers.
 func takeOverAll(t *testing.T, kinds [][]string, took map[string][]time.Duration) (sum takeoverTally) {
 	t.Helper()
 	var mu sync.Mutex
@@ -187,7 +188,7 @@ func takeOverAll(t *testing.T, kinds [][]string, took map[string][]time.Duration
 	return playAll(t, worlds)
 }
 
-// playAll plays several worlds at once, and compares then. It closes them.
+// playAll plays several worlds at once, compares their results, and closes them.
 func playAll(t *testing.T, worlds []*takeoverWorld) (sum takeoverTally) {
 	t.Helper()
 	var group errgroup.Group
@@ -209,13 +210,13 @@ func playAll(t *testing.T, worlds []*takeoverWorld) (sum takeoverTally) {
 	return sum
 }
 
-// takeoverTally is what takeovers came to.
+// takeoverTally is the result of takeovers.
 type takeoverTally struct {
 	killTally
 	takeovers int
 	uploads   int // all of them
-	late      int // of these, those that arrived from a machine that had not the lease
-	foreign   int // changes of the database by such a machine
+	late      int // uploads that arrived from a machine without the lease
+	foreign   int // changes of the database by a machine without the lease
 }
 
 func (k *takeoverTally) add(o takeoverTally) {
@@ -223,47 +224,47 @@ func (k *takeoverTally) add(o takeoverTally) {
 	k.takeovers, k.uploads, k.late, k.foreign = k.takeovers+o.takeovers, k.uploads+o.uploads, k.late+o.late, k.foreign+o.foreign
 }
 
-// takeoverWorld is a killWorld with two machines, whose state is in one database.
+// takeoverWorld is a killWorld with two machines that share the state in a database.
 type takeoverWorld struct {
 	*killWorld
 	t        *testing.T
 	name     string
 	dsn      string
-	front    *httptest.Server // where the machines find the sandbox
+	front    *httptest.Server // the sandbox's address for the machines
 	machines []*machine
-	play     func(context.Context) error // what happens while rows are added
+	play     func(context.Context) error // runs while rows are added
 	tally    takeoverTally
 
-	mayBeLate int // uploads that may arrive from a machine that has not the lease any more
+	mayBeLate int // uploads that may arrive from a machine that no longer has the lease
 
 	mu      sync.Mutex
 	uploads []*arrivedUpload
 }
 
-// machine is one of the machines of a deployment. It has its own network to PostgreSQL, and its
-// name for a passcode of CleverTap.
+// machine is one of the machines of a deployment. It has its own network to PostgreSQL, and uses
+// its name as the CleverTap passcode.
 type machine struct {
 	name    string
 	dir     string
 	url     string        // of the sandbox
 	proxy   *pgtest.Proxy // to PostgreSQL
-	road    chan struct{} // nil: its uploads arrive at once; else once it is closed
-	waiting int           // uploads that took the road
+	road    chan struct{} // nil if its uploads arrive at once; else they arrive once it is closed
+	waiting int           // uploads waiting for road
 	api     *client
-	cmd     *exec.Cmd // that ran last
-	frozen  time.Time // when it was stopped last
+	cmd     *exec.Cmd // last run
+	frozen  time.Time // time of the last stop
 }
 
-// arrivedUpload is a request that arrived whole at CleverTap.
+// arrivedUpload is a complete request that arrived at CleverTap.
 type arrivedUpload struct {
-	by      string // a machine
+	by      string // name of a machine
 	at      time.Time
 	records []sandbox.Record
 	dryRun  bool
 	taken   bool
 }
 
-// newTakeoverWorld makes a world whose state is in the database of a DSN. Nothing is started.
+// newTakeoverWorld returns a world whose state is in the database of a DSN, with nothing started.
 func newTakeoverWorld(t *testing.T, name, dsn string) *takeoverWorld {
 	t.Helper()
 	w := &takeoverWorld{killWorld: newKillWorld(t), t: t, name: name, dsn: dsn}
@@ -282,12 +283,13 @@ func newTakeoverWorld(t *testing.T, name, dsn string) *takeoverWorld {
 			t.Fatal(err)
 		}
 		w.machines = append(w.machines, m)
-		t.Cleanup(func() { _ = m.kill() }) // it may have ended
+		t.Cleanup(func() { _ = m.kill() }) // may have ended already
 	}
 	return w
 }
 
-// arrivals is the sandbox, and keeps the uploads of both machines.
+// arrivals is a handler that passes requests to the sandbox and records the uploads of both
+// machines.
 func (w *takeoverWorld) arrivals() http.Handler {
 	clevertap := w.box.Handler()
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -300,7 +302,7 @@ func (w *takeoverWorld) arrivals() http.Handler {
 		w.travel(by)
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
-			return // it was cut off: it never arrived
+			return // cut off: it never arrived
 		}
 		u := &arrivedUpload{by: by, at: time.Now(), dryRun: r.URL.Query().Get("dryRun") == "1"}
 		var sent struct {
@@ -327,7 +329,7 @@ func (w *takeoverWorld) arrivals() http.Handler {
 	})
 }
 
-// travel returns when an upload of a machine arrives.
+// travel blocks until an upload of a machine may arrive.
 func (w *takeoverWorld) travel(by string) {
 	m := w.machines[slices.IndexFunc(w.machines, func(m *machine) bool { return m.name == by })]
 	w.mu.Lock()
@@ -341,8 +343,7 @@ func (w *takeoverWorld) travel(by string) {
 	}
 }
 
-// hold has a machine's uploads arrive only once its road is closed, and returns once one is on its
-// way.
+// hold delays a machine's uploads until its road is closed, and returns once one is waiting.
 func (w *takeoverWorld) hold(ctx context.Context, m *machine) error {
 	w.mu.Lock()
 	m.road, m.waiting = make(chan struct{}), 0
@@ -354,7 +355,7 @@ func (w *takeoverWorld) hold(ctx context.Context, m *machine) error {
 	})
 }
 
-// answered keeps the status of an answer.
+// answered records the status of a response.
 type answered struct {
 	http.ResponseWriter
 	code int
@@ -365,7 +366,7 @@ func (a *answered) WriteHeader(code int) {
 	a.ResponseWriter.WriteHeader(code)
 }
 
-// run starts both machines, adds rows during play, and lets the machines finish what is left.
+// run starts both machines, adds rows during play, and waits until the machines have sent the rest.
 func (w *takeoverWorld) run(ctx context.Context) error {
 	for _, m := range w.machines {
 		if err := w.start(m); err != nil {
@@ -390,7 +391,7 @@ func (w *takeoverWorld) run(ctx context.Context) error {
 	return w.other(m).await(ctx, standsBy)
 }
 
-// keepGrowing adds rows until ctx ends: a few each time, seldom more than an upload takes.
+// keepGrowing adds rows until ctx ends: a few at a time, seldom more than fit into an upload.
 func (w *takeoverWorld) keepGrowing(ctx context.Context) error {
 	pause := 500 * time.Millisecond
 	if underRace {
@@ -412,7 +413,7 @@ func (w *takeoverWorld) keepGrowing(ctx context.Context) error {
 	return nil
 }
 
-// settle waits until each row has all its records sent. What is not is found by compare.
+// settle waits until all records of each row are sent. compare finds those that are not.
 func (w *takeoverWorld) settle(ctx context.Context) error {
 	best, since := int64(0), time.Now()
 	for {
@@ -434,7 +435,7 @@ func (w *takeoverWorld) settle(ctx context.Context) error {
 	}
 }
 
-// sent returns how many records the active machine says are sent, of all zaps together.
+// sent returns the number of sent records that the active machine reports, over all zaps.
 func (m *machine) sent(ctx context.Context) (n int64, err error) {
 	token, err := os.ReadFile(filepath.Join(m.dir, "state", "api.token"))
 	if err != nil {
@@ -449,13 +450,13 @@ func (m *machine) sent(ctx context.Context) (n int64, err error) {
 	return n, err
 }
 
-// start starts a machine's daemon, and returns once it is the active one or stands by.
+// start starts a machine's daemon, and returns once it is active or a standby.
 func (w *takeoverWorld) start(m *machine) error {
 	said, err := os.OpenFile(filepath.Join(m.dir, "log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = said.Close() }() // the daemon has it
+	defer func() { _ = said.Close() }() // the daemon has its own descriptor
 	m.cmd = program(m.dir, m.url, "run")
 	m.cmd.Stderr = said
 	if err := m.cmd.Start(); err != nil {
@@ -469,7 +470,7 @@ func (m *machine) kill() error {
 		return nil
 	}
 	err := m.cmd.Process.Kill()
-	_ = m.cmd.Wait() // it was killed
+	_ = m.cmd.Wait() // killed
 	return err
 }
 
@@ -477,24 +478,24 @@ func (w *takeoverWorld) other(m *machine) *machine {
 	return w.machines[1-slices.Index(w.machines, m)]
 }
 
-// What a machine says of itself, besides the text of a standby's readiness.
+// Roles of a machine, other than the text of a standby's readiness.
 const (
 	active = "active"
-	silent = "" // it does not run, or does not answer
+	silent = "" // it does not run, or does not respond
 )
 
-// standsBy tells whether a machine is a standby that could take over.
+// standsBy reports whether a machine is a standby that could take over.
 func standsBy(role string) bool {
 	return strings.HasPrefix(role, "active is ") && !strings.Contains(role, "; ")
 }
 
-// isActive asks a machine's metrics whether it is the active one.
+// isActive reports whether a machine is active, according to its metrics.
 func (m *machine) isActive(ctx context.Context) bool {
 	b, err := m.api.call(ctx, "GET", "/metrics", nil)
 	return err == nil && bytes.Contains(b, []byte("\nrowtap_active 1\n"))
 }
 
-// role asks a machine what it is.
+// role returns the role of a machine.
 func (m *machine) role(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -524,7 +525,7 @@ func (m *machine) await(ctx context.Context, is func(role string) bool) error {
 	return nil
 }
 
-// awaitActive waits until a machine is the active one, and looks every 20 ms.
+// awaitActive polls every 20 ms until a machine is active.
 func (m *machine) awaitActive(ctx context.Context) error {
 	err := eventually(ctx, 20*time.Millisecond, m.isActive)
 	if err != nil {
@@ -533,7 +534,7 @@ func (m *machine) awaitActive(ctx context.Context) error {
 	return nil
 }
 
-// active returns the active machine, and waits for it.
+// active waits for an active machine and returns it.
 func (w *takeoverWorld) active(ctx context.Context) (found *machine, err error) {
 	err = eventually(ctx, 100*time.Millisecond, func(ctx context.Context) bool {
 		i := slices.IndexFunc(w.machines, func(m *machine) bool { return m.isActive(ctx) })
@@ -548,7 +549,7 @@ func (w *takeoverWorld) active(ctx context.Context) (found *machine, err error) 
 	return found, err
 }
 
-// eventually asks until something holds.
+// eventually retries until something holds.
 func eventually(ctx context.Context, every time.Duration, holds func(context.Context) bool) error {
 	ctx, cancel := context.WithTimeout(ctx, worldPatience)
 	defer cancel()
@@ -564,8 +565,8 @@ func eventually(ctx context.Context, every time.Duration, holds func(context.Con
 	return nil
 }
 
-// takeOver has the active machine lose that role, mostly in the middle of an upload, and returns
-// how long it took until the other one had it.
+// takeOver makes the active machine lose that role, mostly in the middle of an upload, and returns
+// how long the takeover took.
 func (w *takeoverWorld) takeOver(ctx context.Context, kind string) (took time.Duration, err error) {
 	w.tally.takeovers++
 	switch kind {
@@ -607,7 +608,7 @@ func (w *takeoverWorld) takeOver(ctx context.Context, kind string) (took time.Du
 	return took, how.after(ctx, w, from)
 }
 
-// awaitUpload waits until an upload arrives; there may be none.
+// awaitUpload waits for an upload to arrive, which may not happen.
 func (w *takeoverWorld) awaitUpload() {
 	before := w.arrived()
 	for deadline := time.Now().Add(3 * time.Second); w.arrived() == before && time.Now().Before(deadline); {
@@ -615,16 +616,16 @@ func (w *takeoverWorld) awaitUpload() {
 	}
 }
 
-// arrived returns how many uploads have arrived.
+// arrived returns the number of uploads that have arrived.
 func (w *takeoverWorld) arrived() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.uploads)
 }
 
-// compare compares what CleverTap accepted with what is in the sheet, and with who had the lease.
-// Of a machine that was frozen, an upload that was about to go out may arrive late, and those that
-// were on their way; their events must be marked.
+// compare compares what CleverTap accepted with the sheet and with the history of the lease. If a
+// machine was frozen, uploads in flight and one that was about to be sent may arrive late; their
+// events must be marked.
 func (w *takeoverWorld) compare(t *testing.T) takeoverTally {
 	t.Helper()
 	sum := w.tally

@@ -40,17 +40,6 @@ func oneLine(s string, width int) string {
 	return ansi.Truncate(printable(strings.Join(strings.Fields(s), " ")), width, "…")
 }
 
-// counted formats a number of things: 1 zap, 2 zaps.
-func counted[N int | int64](n N, thing string) string {
-	switch {
-	case n == 1:
-		return "1 " + thing
-	case strings.HasSuffix(thing, "y"):
-		return fmt.Sprintf("%d %sies", n, strings.TrimSuffix(thing, "y"))
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
-}
-
 // indented puts by before each line of s.
 func indented(s, by string) string { return by + strings.ReplaceAll(s, "\n", "\n"+by) }
 

@@ -8,23 +8,24 @@ import (
 	"strings"
 )
 
-// maxConcurrent is CleverTap's limit (https://developer.clevertap.com/docs/api-request-limit).
+// maxConcurrent is CleverTap's limit of parallel requests
+// (https://developer.clevertap.com/docs/api-request-limit).
 const maxConcurrent = 15
 
-// regions are CleverTap's, those that the client has a host for.
+// regions returns the CleverTap regions that the client has a host for.
 func regions() []string { return []string{"eu1", "in1", "sg1", "sk1", "us1", "aps3", "mec1"} }
 
-// regionCode is how CleverTap names its regions: one that is not known may be newer than rowtap.
+// regionCode matches what looks like a CleverTap region: an unknown one may be newer than rowtap.
 var regionCode = regexp.MustCompile(`^[a-z]{2,4}[0-9]{1,2}$`)
 
-// accountName is what accounts and zaps can be called: it stands in URLs, file names and metrics.
+// accountName matches the names of accounts and zaps, which appear in URLs, file names and metrics.
 var accountName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
-// nameRule says what accountName is.
+// nameRule describes accountName.
 const nameRule = "a name has letters a-z, digits, '.', '_' and '-', at most 64, the first a letter or digit"
 
-// fileText returns the absolute path and the content of a file that a value names. What is wrong is
-// reported; ok is then false.
+// fileText returns the absolute path and the content of the file that a value names. It reports
+// errors and then returns false.
 func (v value) fileText() (path string, text []byte, ok bool) {
 	name, ok := v.filled()
 	if !ok {
@@ -39,7 +40,7 @@ func (v value) fileText() (path string, text []byte, ok bool) {
 	return path, text, true
 }
 
-// credentialsKind is the path of a Google key.
+// credentialsKind is the path of a Google key file.
 var credentialsKind = custom("path", filledScalar, func(v value, to *string) {
 	path, text, ok := v.fileText()
 	if !ok {
@@ -51,9 +52,9 @@ var credentialsKind = custom("path", filledScalar, func(v value, to *string) {
 	}
 }, nil)
 
-// checkCredentials says what is wrong with a Google key, quoting nothing of it but its type
-// (https://google.aip.dev/auth/4110). Other types than these two can make the client call any URL
-// and run any program.
+// checkCredentials returns what is wrong with a Google key and how to fix it, or "". It quotes
+// nothing but the key's type (https://google.aip.dev/auth/4110). Types other than these two can
+// make the client call any URL and run any program.
 func checkCredentials(text []byte) (problem, suggestion string) {
 	const want = "make a key of a service account in the Google Cloud console, or log in with gcloud auth application-default login"
 	var key struct {
@@ -79,10 +80,10 @@ func checkCredentials(text []byte) (problem, suggestion string) {
 	return "is a key of an unknown type; only service_account and authorized_user are supported", want
 }
 
-// headerText matches what headerValue takes.
+// headerText matches what headerValue accepts.
 var headerText = shaped(`^\s*[!-~]+\s*$`, scalars...)
 
-// accountIDKind is the id of a CleverTap account.
+// accountIDKind is the ID of a CleverTap account.
 var accountIDKind = parsed("text", headerText, func(_ value, text string) (string, string, string) {
 	if !headerValue(text) {
 		return "", "contains spaces or characters that are not allowed in an account ID", ""
@@ -90,7 +91,7 @@ var accountIDKind = parsed("text", headerText, func(_ value, text string) (strin
 	return text, "", ""
 })
 
-// regionKind is one of the regions that are known.
+// regionKind is one of the known regions.
 var regionKind = func() kind[string] {
 	k := choice(regions()...)
 	k.read = parsed("", nil, func(v value, text string) (string, string, string) {
@@ -102,7 +103,7 @@ var regionKind = func() kind[string] {
 			if !strings.HasSuffix(hint, "?") {
 				hint += "."
 			}
-			if v.expanded { // a variable's value is not shown
+			if v.expanded { // the value of a variable is not shown
 				code = "REGION"
 			}
 			hint += " For a region newer than this rowtap, set endpoint: https://" + code + ".api.clevertap.com instead of region"
@@ -112,7 +113,7 @@ var regionKind = func() kind[string] {
 	return k
 }()
 
-// regionHint says what to write where there is no region.
+// regionHint returns the hint for a missing region.
 func regionHint() string {
 	return "one of: " + strings.Join(regions(), ", ") + "; the dashboard's address begins with it"
 }
@@ -125,8 +126,8 @@ var passcodeKind = secret("text", headerText, func(text string) (problem, hint s
 	return problem, ""
 })
 
-// passcodeFileKind is a file that holds the passcode. White space around it goes: a line break at
-// the end of the file is the most common mistake
+// passcodeFileKind is the path of a file that holds the passcode. Surrounding white space is
+// removed: a line break at the end of the file is the most common mistake
 // (https://developer.clevertap.com/docs/authentication).
 var passcodeFileKind = custom("path", filledScalar, func(v value, a *CleverTapAccount) {
 	path, content, ok := v.fileText()
@@ -141,7 +142,7 @@ var passcodeFileKind = custom("path", filledScalar, func(v value, a *CleverTapAc
 	}
 	v.node = &node{kind: scalar, text: text, line: v.line, column: v.column}
 	passcodeKind.read(v, &a.Passcode)
-}, func(CleverTapAccount) any { return nil }) // the passcode is printed
+}, func(CleverTapAccount) any { return nil }) // the key passcode is printed instead
 
 // googleAccountKind and cleverTapAccountKind are names of accounts in rowtap.yaml.
 var (
@@ -151,7 +152,8 @@ var (
 		func(c *Config) map[string]*CleverTapAccount { return c.CleverTapAccounts }, func(a *CleverTapAccount) string { return a.Name })
 )
 
-// headerValue tells whether a text can be sent as the value of an HTTP header: visible ASCII alone.
+// headerValue reports whether s can be sent as the value of an HTTP header: it has visible ASCII
+// characters only.
 func headerValue(s string) bool {
 	for _, c := range []byte(s) {
 		if c <= ' ' || c > '~' {

@@ -2,7 +2,8 @@ package config
 
 import "path/filepath"
 
-// LoadAccounts reads DIR/rowtap.yaml alone: a [Config] without zaps, for who is about to write one. Its errors are those of [Load].
+// LoadAccounts reads only DIR/rowtap.yaml and returns a [Config] without zaps, for commands that
+// write one. Its errors are those of [Load].
 func LoadAccounts(dir string, lookup func(string) (string, bool)) (*Config, error) {
 	f, err := openSettings(dir, lookup)
 	if err != nil {
@@ -18,8 +19,9 @@ func LoadAccounts(dir string, lookup func(string) (string, bool)) (*Config, erro
 	return c, nil
 }
 
-// ParseZap reads the text of a zap file as [Load] would if it stood at path, against the accounts of c. The zap does not become one of
-// c's. The error is [Diagnostics]; warnings are what is allowed, but perhaps not meant.
+// ParseZap parses a zap file's text as [Load] would if the file were at path, with the accounts of
+// c. It does not add the zap to c. The error is [Diagnostics]; warnings are what is allowed but
+// perhaps unintended.
 func (c *Config) ParseZap(path string, text []byte, lookup func(string) (string, bool), checks ...func(*Zap) error) (z *Zap, warnings Diagnostics, err error) {
 	absolute, err := filepath.Abs(c.Dir)
 	if err != nil {

@@ -10,10 +10,10 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// maxActions bounds the actions of a zap: more are hardly meant.
+// maxActions is the maximum number of actions of a zap, far above what a zap needs.
 const maxActions = 16
 
-// actionKind is the one action of a zap.
+// actionKind is the single action of a zap.
 var actionKind = func() kind[[]Action] {
 	k := custom("section", func() schema { return ref("action") }, func(v value, to *[]Action) {
 		var a Action
@@ -42,7 +42,7 @@ var actionsKind = sections(&actionKeys, listing{want: "a list of actions, each a
 		return all
 	})
 
-// checkAction checks what depends on the event.
+// checkAction checks the rules that depend on the event.
 func (s *section) checkAction(a *Action) {
 	a.Pos = s.keyPos()
 	if _, given := s.key("event_name"); !given && a.Event == UploadEvent {
@@ -59,7 +59,7 @@ func (s *section) checkAction(a *Action) {
 		name = strings.TrimSpace(a.EventName.Text)
 	}
 	if name != "" && !strings.EqualFold(name, charged) && !strings.Contains(name, "{{") {
-		s.f.report(items.at, "use event_name: Charged, or leave items out", "%s: only the event Charged can have items", items.path)
+		s.f.report(items.at, "use event_name: Charged, or remove items", "%s: only the event Charged can have items", items.path)
 	}
 	for _, p := range a.Properties {
 		if p.Name == "Items" {
@@ -68,7 +68,7 @@ func (s *section) checkAction(a *Action) {
 	}
 }
 
-// idKind is one of the four keys that name the user.
+// idKind is one of the four keys that identify the user.
 func idKind(k IDKind) kind[Action] {
 	return custom("template", shaped(filled, "string", "integer"), func(v value, a *Action) {
 		a.IDKind = k
@@ -81,7 +81,7 @@ func idKind(k IDKind) kind[Action] {
 	})
 }
 
-// propertiesKind is a section of properties, or all.
+// propertiesKind is a section of properties, or the word all.
 var propertiesKind = func() kind[Action] {
 	k := custom("section, or `all`", func() schema {
 		return schema{"anyOf": []schema{{"enum": []string{"all"}}, {"type": []string{"object", "null"}, "additionalProperties": ref("property")}}}
@@ -129,15 +129,15 @@ func readProperties(v value, a *Action) {
 	a.Properties = s.properties(a.Event)
 }
 
-// everyColumn is the key that makes a mapping of properties one of every column.
+// everyColumn is the key that makes a section of properties send every column.
 const everyColumn = "all"
 
-// literally tells whether a node is true or false, written without quotes.
+// literally reports whether a node is the boolean word, true or false, written without quotes.
 func (n *node) literally(word string) bool {
 	return n.kind == scalar && n.tag == "!!bool" && strings.EqualFold(n.text, word)
 }
 
-// properties reads the properties of a mapping, in the order of the file.
+// properties reads the properties of a section in file order.
 func (s *section) properties(event ActionEvent) []Property {
 	var list []Property
 	for _, p := range s.list {
@@ -152,7 +152,7 @@ func (s *section) properties(event ActionEvent) []Property {
 	return list
 }
 
-// itemsKind has the goods of a Charged event: a list of sections of properties.
+// itemsKind is the list of items of a Charged event, each a section of properties.
 var itemsKind = func() kind[Action] {
 	items := listing{want: `a list of items, such as - Name: "{{Item 1}}"`, least: 1}
 	return custom("list of sections", func() schema {
@@ -180,8 +180,8 @@ var itemsKind = func() kind[Action] {
 	})
 }()
 
-// literal returns a scalar as the bool, int64 or float64 that it was written as; nil is text.
-// Numbers that YAML and their reader may take for different ones (0123 is 83, 1_000 is 1000) are a
+// literal returns the value of a scalar that was written as a bool, int64 or float64, or nil for
+// text. Numbers that YAML and people may read differently (0123 is 83 in YAML, 1_000 is 1000) are a
 // problem.
 func (n *node) literal() (value any, problem string) {
 	switch n.tag {

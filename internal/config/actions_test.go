@@ -9,7 +9,7 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// TestActions reads a list of actions, and the records that tests expect of each.
+// TestActions checks lists of actions, and the records that test cases expect of each.
 func TestActions(t *testing.T) {
 	text := strings.ReplaceAll(`enabled: true
 schedule: "@hourly"
@@ -50,7 +50,8 @@ tests:
 	}
 }
 
-// all: true in a mapping of properties is every column, and only there false leaves a column out.
+// TestEveryColumnWithOverrides: all: true in a section of properties maps every column, and only
+// there false excludes a column.
 func TestEveryColumnWithOverrides(t *testing.T) {
 	tests := []struct{ properties, want string }{
 		{"all", "all"},

@@ -1,14 +1,12 @@
 // Package config turns the YAML files of a configuration directory into checked, typed values.
 //
-// [Load] reads DIR/rowtap.yaml and every DIR/zaps/*.yaml. It finds every mistake that can be found
-// without the network, all at once, and gives each its file, line and column, the line itself and
-// the nearest right word ([Diagnostics]). It never guesses: an unknown key is a mistake, not a
-// comment.
+// [Load] reads DIR/rowtap.yaml and every zap file in DIR/zaps. It returns all mistakes that can be
+// found without the network at once, each with file, line and column, the source line, and a
+// suggestion ([Diagnostics]). It never guesses: an unknown key is an error.
 //
-// Each key is declared once: in keys.go those of rowtap.yaml, in zapkeys.go those of a zap file. A
-// declaration has the key's name, its kind (kinds.go), the field that it is read into, and what
-// people are told of it. The reader, [Schema], [Config.Effective], [Keys] and [Reference] all go by
-// these tables (table.go).
+// Each key is declared once: the keys of rowtap.yaml in keys.go, those of a zap file in zapkeys.go.
+// A declaration has the key's name, its kind (kinds.go), the field that it is read into, and its
+// description. The reader, [Schema], [Config.Effective] and [Keys] all use these tables (table.go).
 package config
 
 import (
@@ -17,28 +15,28 @@ import (
 	"time"
 )
 
-// Config is a whole configuration. Everything in it is checked: references resolve, cron lines fire, names are unique.
+// Config is a checked configuration: references resolve, cron lines fire, names are unique.
 type Config struct {
-	Dir               string // as it was given to Load
+	Dir               string // as passed to Load
 	GoogleAccounts    map[string]*GoogleAccount
 	CleverTapAccounts map[string]*CleverTapAccount
 	State             State
 	HTTP              HTTP
 	Log               Log
 	Notify            Notify
-	Zaps              []*Zap      // by name
-	Warnings          Diagnostics // what is allowed but perhaps not meant
+	Zaps              []*Zap      // sorted by name
+	Warnings          Diagnostics // what is allowed but perhaps unintended
 
-	sums sums // of the files that it was read from
+	sums sums // hashes of the files it was read from
 }
 
 // GoogleAccount is a named connection to Google Sheets.
 type GoogleAccount struct {
 	Name            string
 	Pos             Pos
-	CredentialsFile string   // a service account's or an authorized user's key; "" is Application Default Credentials
-	ReadsPerMinute  int      // the quota that all zaps of the account keep within together
-	Endpoint        *url.URL // nil is Google's own; http only to loopback
+	CredentialsFile string   // service account or user key; "" for Application Default Credentials
+	ReadsPerMinute  int      // read requests that all zaps of the account share
+	Endpoint        *url.URL // nil for Google's; http only on loopback addresses
 }
 
 // CleverTapAccount is a named connection to a CleverTap project.
@@ -47,14 +45,15 @@ type CleverTapAccount struct {
 	Pos           Pos
 	AccountID     string
 	Passcode      Secret
-	PasscodeFile  string   // absolute; "": the passcode stands in rowtap.yaml
+	PasscodeFile  string   // absolute; "" if it is in rowtap.yaml
 	Region        string   // eu1, in1, sg1, sk1, us1, aps3 or mec1
-	Endpoint      *url.URL // nil is the region's own host; http only to loopback
-	MaxConcurrent int      // uploads under way at once, 1 to 15
+	Endpoint      *url.URL // nil for the region's host; http only on loopback addresses
+	MaxConcurrent int      // uploads in flight at once, 1 to 15
 	OnUnknown     OnUnknown
 }
 
-// OnUnknown says what becomes of a record that must not be sent twice when it is unknown whether it arrived.
+// OnUnknown is the policy for a record that must not be sent twice, after an upload that may or may
+// not have arrived.
 type OnUnknown string
 
 // The values of on_unknown.
@@ -63,34 +62,34 @@ const (
 	Hold   OnUnknown = "hold"   // held for an operator
 )
 
-// State is where and how long rowtap remembers.
+// State is where rowtap keeps its state, and for how long.
 type State struct {
-	Path     string        // the bbolt file; with Postgres a cache of the state there
-	History  time.Duration // how long finished deliveries stay readable
-	Postgres Secret        // a connection string that pgx parses, which has the state; the zero value: the file at Path has it
-	Lease    string        // names the state in that database; "" without Postgres
+	Path     string        // bbolt file; with Postgres, a cache of the state in the database
+	History  time.Duration // how long finished deliveries can be read
+	Postgres Secret        // connection string of the database with the state; zero without one
+	Lease    string        // name of the state in that database; "" without Postgres
 }
 
 // HTTP is the daemon's listener.
 type HTTP struct {
 	Listen    string // host:port, unix:PATH, or "" for none
-	TokenFile string // absolute; made at the first start
-	AuthOff   bool   // no token is asked for; only on loopback or a unix socket
+	TokenFile string // absolute; created at the first start
+	AuthOff   bool   // requests need no token; only on loopback addresses or a unix socket
 	Hosts     []string
 }
 
-// Log is what is logged and how.
+// Log is the level and format of the log.
 type Log struct {
 	Level  string // debug, info, warn or error
 	Format string // json or console
 }
 
-// Notify is whom rowtap tells when a zap needs attention, and when it recovers.
+// Notify is where rowtap sends notifications when a zap needs attention and when it recovers.
 type Notify struct {
-	Webhook Secret // a checked URL, whose path is a secret; the zero value is none
+	Webhook Secret // a checked URL; its path is a secret; zero for none
 }
 
-// Zap returns the zap of that name, or nil if there is none.
+// Zap returns the zap with a name, or nil if there is none.
 func (c *Config) Zap(name string) *Zap {
 	i := slices.IndexFunc(c.Zaps, func(z *Zap) bool { return z.Name == name })
 	if i < 0 {

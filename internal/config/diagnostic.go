@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// Pos is a place in a file. Line and Column are 1-based; 0 is unknown.
+// Pos is a place in a file. Line and Column are 1-based, Column in characters; 0 means unknown.
 type Pos struct {
 	File   string
 	Line   int
 	Column int
 }
 
-// String returns file:line:column, less what is unknown.
+// String returns file:line:column without the parts that are unknown.
 func (p Pos) String() string {
 	switch {
 	case p.Line == 0:
@@ -28,12 +28,12 @@ type Diagnostic struct {
 	Pos
 	Message    string // what is wrong
 	Suggestion string // what to do instead, such as: did you mean "production"?
-	Source     string // the offending line, secrets in it replaced; "" if unknown
+	Source     string // the source line without secrets; "" if unknown
 	Variable   string `json:"-"` // the environment variable that is not set, where that is the mistake
 	Warning    bool   // it is allowed, but perhaps not meant: one of [Config.Warnings]
 }
 
-// String returns the mistake in one line, and the offending line with a caret under it.
+// String returns the mistake on one line, followed by the source line with a caret under it.
 func (d Diagnostic) String() string {
 	var b strings.Builder
 	if p := d.Pos.String(); p != "" {
@@ -55,7 +55,7 @@ func (d Diagnostic) String() string {
 // Diagnostics are the mistakes of a configuration, as an error.
 type Diagnostics []Diagnostic
 
-// Error returns all mistakes, each on lines of its own.
+// Error returns all mistakes, each on its own lines.
 func (ds Diagnostics) Error() string {
 	lines := make([]string, len(ds))
 	for i, d := range ds {

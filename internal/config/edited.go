@@ -11,15 +11,16 @@ import (
 	"strings"
 )
 
-// sums are the contents of the files that a configuration was read from, by path.
+// sums maps the paths of the files that a configuration was read from to hashes of their contents.
 type sums map[string][sha256.Size]byte
 
 func (s sums) add(path string, content []byte) {
 	s[path] = sha256.Sum256(bytes.TrimPrefix(content, []byte("\ufeff")))
 }
 
-// Edited returns the files that are other ones on disk than when the configuration was read: changed, new or removed, in the order of
-// their paths. What a variable or a secret's file holds does not count. A file that cannot be read is an edited one.
+// Edited returns the paths of the files that were changed, added or removed on disk since the
+// configuration was read, sorted. A file that cannot be read counts as changed. The values of
+// variables and the contents of secret files are not compared.
 func (c *Config) Edited() ([]string, error) {
 	paths, err := zapFiles(c.Dir)
 	if err != nil {
@@ -49,8 +50,9 @@ func (c *Config) Edited() ([]string, error) {
 	return edited, nil
 }
 
-// unreadFolders warns of folders in zaps/ that hold YAML files, which are not read: zaps that were put aside there must not start by an
-// upgrade. Names with a dot, such as old.d and Kubernetes's ..data, are passed over.
+// unreadFolders warns of folders in zaps/ that contain YAML files. They are not read, because zaps
+// that were moved there must not start after an upgrade. Folders with a dot in their names, such as
+// old.d and Kubernetes's ..data, are ignored.
 func unreadFolders(dir string) Diagnostics {
 	zaps := filepath.Join(dir, "zaps")
 	entries, err := os.ReadDir(zaps)
@@ -65,7 +67,7 @@ func unreadFolders(dir string) Diagnostics {
 		}
 		inside, err := os.ReadDir(path)
 		if err != nil {
-			continue // a folder that may not be looked into is nobody's zaps
+			continue // rowtap cannot read zaps from it either
 		}
 		n := len(slices.DeleteFunc(inside, func(e fs.DirEntry) bool { return !zapFile(e) }))
 		if n == 0 {
@@ -83,7 +85,7 @@ func unreadFolders(dir string) Diagnostics {
 	return found
 }
 
-// zapFile tells whether an entry of zaps/ is a zap file.
+// zapFile reports whether an entry of zaps/ is a zap file.
 func zapFile(e fs.DirEntry) bool {
 	ext := strings.ToLower(filepath.Ext(e.Name()))
 	return !strings.HasPrefix(e.Name(), ".") && !e.IsDir() && (ext == ".yaml" || ext == ".yml")

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestEdited: what is other on disk than what was read is found, and nothing else.
+// TestEdited: Edited returns the files that differ from what was read, and no others.
 func TestEdited(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) {
@@ -67,7 +67,7 @@ action: {app: clevertap, event: upload_event, account: c, identity: "{{Email}}",
 `
 )
 
-// TestUnreadFolders: a folder in zaps/ with YAML files in it is a warning, unless its name has a dot.
+// TestUnreadFolders: a folder in zaps/ with YAML files is a warning, unless its name has a dot.
 func TestUnreadFolders(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{

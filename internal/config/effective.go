@@ -10,14 +10,14 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// Effective is a configuration file as it counts: defaults filled in, variables expanded, secrets
-// hidden.
+// Effective is a configuration file with defaults filled in, variables expanded and secrets
+// redacted.
 type Effective struct {
 	File string
 	doc  document
 }
 
-// Effective returns rowtap.yaml and the zap files as they count.
+// Effective returns the effective rowtap.yaml and zap files.
 func (c *Config) Effective() []Effective {
 	all := []Effective{{File: c.Dir + "/rowtap.yaml", doc: settingsKeys.print(c)}}
 	for _, z := range c.Zaps {
@@ -26,7 +26,7 @@ func (c *Config) Effective() []Effective {
 	return all
 }
 
-// YAML returns the file as it could have been written.
+// YAML returns the file as YAML.
 func (e Effective) YAML() ([]byte, error) {
 	var b bytes.Buffer
 	enc := yaml.NewEncoder(&b)
@@ -37,19 +37,19 @@ func (e Effective) YAML() ([]byte, error) {
 	return b.Bytes(), enc.Close()
 }
 
-// MarshalJSON returns the same as a JSON object.
+// MarshalJSON returns the file as a JSON object.
 func (e Effective) MarshalJSON() ([]byte, error) { return e.doc.MarshalJSON() }
 
-// document is a mapping whose keys keep their order.
+// document is a mapping that keeps the order of its keys.
 type document []keyed
 
 type keyed struct {
 	key   string
 	value any
-	local bool // it may differ between machines that share their state
+	local bool // may differ between machines that share their state
 }
 
-// orNothing returns the document, or nil if it is empty.
+// orNothing returns d, or nil if it is empty.
 func (d document) orNothing() any {
 	if len(d) == 0 {
 		return nil
@@ -57,7 +57,7 @@ func (d document) orNothing() any {
 	return d
 }
 
-// MarshalYAML keeps the order.
+// MarshalYAML encodes the keys in order.
 func (d document) MarshalYAML() (any, error) {
 	n := &yaml.Node{Kind: yaml.MappingNode}
 	for _, k := range d {
@@ -73,7 +73,7 @@ func (d document) MarshalYAML() (any, error) {
 	return n, nil
 }
 
-// MarshalJSON keeps the order.
+// MarshalJSON encodes the keys in order.
 func (d document) MarshalJSON() ([]byte, error) {
 	b := []byte{'{'}
 	for i, k := range d {
@@ -93,7 +93,7 @@ func (d document) MarshalJSON() ([]byte, error) {
 	return append(b, '}'), nil
 }
 
-// effectiveDuration is a duration as the files write it: 30d, 1d12h, 90s.
+// effectiveDuration formats a duration as in the files: 30d, 1d12h, 90s.
 func effectiveDuration(d time.Duration) string {
 	const day = 24 * time.Hour
 	days, rest := d/day, d%day

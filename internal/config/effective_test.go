@@ -10,7 +10,7 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// TestEffective loads what it printed once more: with its secrets put back, it means the same.
+// TestEffective loads the printed configuration again: with the secrets put back, it is the same.
 func TestEffective(t *testing.T) {
 	zaps, err := filepath.Glob("../../configs/zaps/*.yaml")
 	if err != nil {

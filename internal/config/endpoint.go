@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// urlText matches what parseEndpoint takes.
+// urlText matches what parseEndpoint accepts.
 var urlText = shaped(`^\s*[Hh][Tt][Tt][Pp][Ss]?://.`, "string")
 
-// endpointKind is the URL of an API. It may hold no user and password: an endpoint is shown in
-// errors.
+// endpointKind is the URL of an API. User and password are rejected, because errors show the
+// endpoint.
 var endpointKind = func() kind[*url.URL] {
 	k := parsed("URL", urlText, func(v value, text string) (*url.URL, string, string) {
 		u, problem, hint := parseEndpoint(text)
@@ -26,7 +26,8 @@ var endpointKind = func() kind[*url.URL] {
 	return k
 }()
 
-// parseEndpoint parses an https URL, or an http one to this machine. It quotes nothing of the text.
+// parseEndpoint parses an https URL, or an http URL of this machine. Its messages quote nothing of
+// the text.
 func parseEndpoint(text string) (u *url.URL, problem, suggestion string) {
 	u, err := url.Parse(text)
 	switch {
@@ -42,7 +43,7 @@ func parseEndpoint(text string) (u *url.URL, problem, suggestion string) {
 	return nil, "must begin with https://", ""
 }
 
-// isLoopback tells whether a host is this machine whatever the resolver says.
+// isLoopback reports whether a host is this machine without asking a resolver.
 func isLoopback(host string) bool {
 	if strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") {
 		return true

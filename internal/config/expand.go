@@ -6,31 +6,31 @@ import (
 	"strings"
 )
 
-// zapVariables is how the names begin that zap files may use.
+// zapVariables is the prefix of the variables that zap files may use.
 const zapVariables = "ROWTAP_VAR_"
 
 // expander resolves ${NAME}, ${NAME:-default} and ${file:PATH} in values.
 type expander struct {
 	lookup  func(string) (string, bool)
-	dir     string // of relative paths
-	zapFile bool   // only names that begin with ROWTAP_VAR_, and no files: others may edit zap files
+	dir     string // base of relative paths
+	zapFile bool   // restricts references to ROWTAP_VAR_*, because zap files may have other authors
 }
 
-// zapExpander returns what resolves the references of a zap file.
+// zapExpander returns the expander of a zap file.
 func zapExpander(dir string, lookup func(string) (string, bool)) expander {
 	return expander{lookup: lookup, dir: dir, zapFile: true}
 }
 
 // expansionError is a reference that cannot be resolved.
 type expansionError struct {
-	offset     int // of the reference in the text, in bytes
+	offset     int // byte offset of the reference in the text
 	message    string
 	suggestion string
 	variable   string // that is not set; "": it is something else
 }
 
-// expand returns the text with its references replaced and $$ made $; a $ before anything else stays. What a reference
-// gives is not expanded again. expanded tells whether there was a reference.
+// expand replaces the references in a text, and $$ by $. Any other $ stays. The value of a
+// reference is not expanded again. expanded reports whether there was a reference.
 func (e expander) expand(text string) (out string, expanded bool, errs []expansionError) {
 	if !strings.Contains(text, "$") {
 		return text, false, nil
@@ -62,7 +62,7 @@ func (e expander) expand(text string) (out string, expanded bool, errs []expansi
 	return b.String(), expanded, errs
 }
 
-// resolve returns what stands for the inside of ${…}.
+// resolve returns the value of ${body}.
 func (e expander) resolve(body string) (string, *expansionError) {
 	if strings.Contains(body, "${") {
 		return "", &expansionError{message: "one ${…} inside another", suggestion: "use only plain text inside ${…}"}
@@ -79,7 +79,7 @@ func (e expander) resolve(body string) (string, *expansionError) {
 	}
 	if e.zapFile && !strings.HasPrefix(name, zapVariables) {
 		return "", &expansionError{
-			message:    fmt.Sprintf("a zap file sees only variables whose names begin with %s, not %s", zapVariables, name),
+			message:    fmt.Sprintf("zap files can use only variables whose names begin with %s, not %s", zapVariables, name),
 			suggestion: "put settings and secrets into rowtap.yaml",
 		}
 	}
@@ -97,7 +97,7 @@ func (e expander) resolve(body string) (string, *expansionError) {
 	return value, nil
 }
 
-// readFile returns a file's text less one line break at its end.
+// readFile returns a file's text without one trailing line break.
 func (e expander) readFile(path string) (string, *expansionError) {
 	if e.zapFile {
 		return "", &expansionError{message: "zap files cannot read other files", suggestion: "put settings and secrets into rowtap.yaml"}
@@ -112,7 +112,7 @@ func (e expander) readFile(path string) (string, *expansionError) {
 	return strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r"), nil
 }
 
-// resolvePath returns a path of the configuration: relative ones are relative to its directory.
+// resolvePath returns an absolute path; relative paths start at dir, the configuration directory.
 func resolvePath(dir, path string) string {
 	if filepath.IsAbs(path) {
 		return filepath.Clean(path)
@@ -120,7 +120,7 @@ func resolvePath(dir, path string) string {
 	return filepath.Join(dir, path)
 }
 
-// isName tells whether a text can be the name of an environment variable.
+// isName reports whether s can be the name of an environment variable.
 func isName(s string) bool {
 	for i, c := range []byte(s) {
 		letter := c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'

@@ -14,27 +14,27 @@ import (
 
 const (
 	maxFile       = 1 << 20  // bytes of a YAML file
-	maxMessage    = 600      // characters of a mistake
+	maxMessage    = 600      // characters of a message
 	maxSecretFile = 64 << 10 // bytes of a file that holds one secret or one key
 )
 
-// file is one YAML file being read, and the mistakes found in it so far.
+// file is a YAML file being read, with the mistakes found so far.
 type file struct {
 	path     string
-	settings bool // it is rowtap.yaml, which may hold secrets
+	settings bool // rowtap.yaml, which may hold secrets
 	expand   expander
-	config   *Config // whose accounts a zap file may name
-	zap      *Zap    // that is being read
+	config   *Config // has the accounts that a zap file may name
+	zap      *Zap    // being read
 	content  []byte  // without a byte order mark
 	lines    []string
-	known    bool // it is YAML and has a key of its kind of file, so that lines of it may be shown
+	known    bool // its lines may be shown: it is YAML and has a key of its kind of file
 	order    []place
 	hidden   []span
 	found    Diagnostics
-	warned   Diagnostics // by checks of the zap
+	warned   Diagnostics // warnings from the checks of the zap
 }
 
-// pos returns a place in the file.
+// pos returns the position of a line and column in the file.
 func (f *file) pos(line, column int) Pos { return Pos{File: f.path, Line: line, Column: column} }
 
 // report adds a mistake at a node.
@@ -42,7 +42,7 @@ func (f *file) report(n *node, suggestion, format string, args ...any) {
 	f.reportAt(f.pos(n.line, n.column), suggestion, format, args...)
 }
 
-// reportAt adds a mistake at a place.
+// reportAt adds a mistake at a position.
 func (f *file) reportAt(p Pos, suggestion, format string, args ...any) {
 	message := []rune(fmt.Sprintf(format, args...))
 	if len(message) > maxMessage { // it quotes a very long word
@@ -51,8 +51,8 @@ func (f *file) reportAt(p Pos, suggestion, format string, args ...any) {
 	f.found = append(f.found, Diagnostic{Pos: p, Message: string(message), Suggestion: suggestion})
 }
 
-// mistakes returns what was found, each once, with its line. It is called when the whole file has been walked, for only
-// then is it known what to hide.
+// mistakes returns the mistakes with their source lines. It is called after the whole file has been
+// walked, because only then is it known which parts to hide.
 func (f *file) mistakes() Diagnostics {
 	for i := range f.found {
 		f.found[i].Source = f.source(f.found[i].Pos)
@@ -60,8 +60,8 @@ func (f *file) mistakes() Diagnostics {
 	return f.found
 }
 
-// sortDiagnostics orders mistakes by file, line and column, each once: what stands behind an anchor is walked at every
-// alias.
+// sortDiagnostics sorts mistakes by file, line and column, and removes duplicates: the value of an
+// anchor is walked once per alias.
 func sortDiagnostics(ds Diagnostics) Diagnostics {
 	slices.SortStableFunc(ds, func(a, b Diagnostic) int { return comparePos(a.Pos, b.Pos) })
 	seen := make(map[Diagnostic]bool, len(ds))
@@ -72,8 +72,8 @@ func sortDiagnostics(ds Diagnostics) Diagnostics {
 	})
 }
 
-// check fills the file's lines and checks what is true of every YAML file, before its syntax. It returns the text
-// without a byte order mark; ok is false when a mistake was reported.
+// check splits the file into lines and checks its encoding. It returns the text without a byte
+// order mark; ok is false if it reported a mistake.
 func (f *file) check(text []byte) (checked []byte, ok bool) {
 	if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) {
 		f.reportAt(Pos{File: f.path}, "save it as UTF-8", "is UTF-16 text")
@@ -100,16 +100,17 @@ func (f *file) check(text []byte) (checked []byte, ok bool) {
 	return text, true
 }
 
-// splitLines splits a text where YAML does (https://yaml.org/spec/1.1/), so that line numbers agree.
+// splitLines splits a text at YAML's line breaks (https://yaml.org/spec/1.1/), so that line numbers
+// agree with the parser's.
 func splitLines(text string) []string {
 	text = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n").Replace(text)
 	return strings.Split(text, "\n")
 }
 
-// readFile reads a regular file of at most limit bytes. Its errors do not name the file: the caller shows the path as
-// the operator wrote it, which may hold ${…}.
+// readFile reads a regular file of at most limit bytes. Its errors do not name the file: the caller
+// shows the path as it was written, perhaps with ${…}.
 func readFile(path string, limit int64) ([]byte, error) {
-	// A pipe would make the reader wait for a writer that may never come.
+	// Opening a pipe would block until it has a writer.
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, cause(err)
@@ -134,7 +135,7 @@ func readFile(path string, limit int64) ([]byte, error) {
 	return text, nil
 }
 
-// cause returns an error of the file system without the path in it.
+// cause returns a file system error without its path.
 func cause(err error) error {
 	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
 		return fmt.Errorf("cannot be read: %w", pathErr.Err)

@@ -12,7 +12,8 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// FuzzZapFile loads any bytes as a zap file: every mistake has a message and a place that the file has, in order.
+// FuzzZapFile loads any bytes as a zap file: every mistake has a message and a valid position, in
+// order.
 func FuzzZapFile(f *testing.F) {
 	paths, err := filepath.Glob("testdata/bad/zap-*.yaml")
 	if err != nil {
@@ -41,7 +42,7 @@ func FuzzSettingsFile(f *testing.F) {
 	})
 }
 
-// checkMistakes loads files and checks what is true of all mistakes.
+// checkMistakes loads files and checks properties of all mistakes.
 func checkMistakes(t *testing.T, files map[string]string) {
 	t.Helper()
 	dir := directory(t, files)
@@ -52,7 +53,7 @@ func checkMistakes(t *testing.T, files map[string]string) {
 		}
 		return
 	}
-	mistakes, ok := err.(config.Diagnostics) //nolint:errorlint // it must not be wrapped
+	mistakes, ok := err.(config.Diagnostics) //nolint:errorlint // must not be wrapped
 	if !ok || len(mistakes) == 0 || c != nil {
 		t.Fatalf("Load = %v, %#v, want Diagnostics alone", c, err)
 	}
@@ -83,8 +84,8 @@ func checkMistakes(t *testing.T, files map[string]string) {
 	}
 }
 
-// FuzzInterpolation puts any text into a value of rowtap.yaml. What the environment holds never shows in a mistake, and
-// never becomes YAML.
+// FuzzInterpolation puts any text into a value of rowtap.yaml. Values from the environment never
+// appear in mistakes, and are never parsed as YAML.
 func FuzzInterpolation(f *testing.F) {
 	for _, seed := range []string{"a${A}b", "${A:-x}", "${file:a}", "$$", "$", "${", "${A", "${}", "${A}${B}", "$${A}", "${${A}}", "${A:-${B}}", "${file:}", "${file:/etc/passwd}", "é${A}"} {
 		f.Add(seed)
@@ -94,7 +95,7 @@ func FuzzInterpolation(f *testing.F) {
 		if !utf8.ValidString(text) {
 			t.Skip()
 		}
-		quoted, err := json.Marshal(text) // JSON's quoted texts are YAML's
+		quoted, err := json.Marshal(text) // JSON strings are valid YAML
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -111,7 +112,7 @@ func FuzzInterpolation(f *testing.F) {
 	})
 }
 
-// resolved returns what token_file makes of a path.
+// resolved returns the path that token_file resolves to.
 func resolved(dir, path string) string {
 	path = strings.TrimSpace(path)
 	if filepath.IsAbs(path) {
@@ -137,7 +138,7 @@ func TestInterpolation(t *testing.T) {
 		{"$5 $", "$5 $"},
 		{"${file:one.txt}", "one"},
 		{"${file:two.txt}", "two\n\nx"},
-		{"${NESTED}", "${SET}"}, // what a reference gives is not expanded again
+		{"${NESTED}", "${SET}"}, // values are not expanded again
 	}
 	lookup := func(name string) (string, bool) {
 		value, ok := map[string]string{"SET": "value", "BLANK": "", "NESTED": "${SET}"}[name]

@@ -16,7 +16,7 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// load loads the files of a configuration directory that has no mistakes.
+// load loads the files of a valid configuration directory.
 func load(t testing.TB, files map[string]string) *config.Config {
 	t.Helper()
 	c, err := config.Load(directory(t, files), environment(t, nil))
@@ -47,7 +47,7 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// TestExamplesUncommented removes the comment signs before optional keys: what the examples say of them must load too.
+// TestExamplesUncommented loads the examples with their optional keys uncommented.
 func TestExamplesUncommented(t *testing.T) {
 	uncomment := func(path string, leaveOut ...string) string {
 		var lines []string
@@ -167,7 +167,8 @@ notify: {webhook: "https://hooks.example.com/a/b"}
 	}
 }
 
-// TestLocalWithoutThePassword: a shell that does not have the daemon's variables still finds the daemon and its state file.
+// TestLocalWithoutThePassword: a shell without the daemon's variables still finds the daemon and
+// its state file.
 func TestLocalWithoutThePassword(t *testing.T) {
 	tests := []struct{ state, unknown, mistake string }{
 		{"{path: x.db, postgres: 'host=h'}", "", ""},
@@ -309,7 +310,7 @@ tests:
 	}
 }
 
-// TestZapFiles finds zap files as Kubernetes mounts them, and no others.
+// TestZapFiles finds zap files as Kubernetes mounts them, and no other files.
 func TestZapFiles(t *testing.T) {
 	zap := readFile(t, "../../configs/zaps/webinar-events.yaml")
 	dir := directory(t, map[string]string{
@@ -369,8 +370,8 @@ func TestDirectoryThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// TestLargeFiles loads large files of which much is wrong: the time must not grow with the square of their size, nor the
-// messages with it.
+// TestLargeFiles loads large files with many mistakes: neither the time nor the messages may grow
+// with the square of their size.
 func TestLargeFiles(t *testing.T) {
 	tests := map[string]string{
 		"a line of keys":       "{" + strings.Join(numbered("k%d: &a "+strings.Repeat("x", 190), 1_500), ", ") + "}",
@@ -396,7 +397,7 @@ func TestLargeFiles(t *testing.T) {
 	}
 }
 
-// numbered returns n texts of a format with a number in it.
+// numbered returns n texts of a format with the numbers in it.
 func numbered(format string, n int) []string {
 	texts := make([]string, n)
 	for i := range texts {

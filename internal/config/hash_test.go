@@ -56,7 +56,8 @@ redact: [P]
 tests: [{row: {E: a}, error: x}]
 `
 
-// TestHash: each change of a zap and of what accounts do changes the hash; what is secret or of one machine does not.
+// TestHash: the hash depends on every setting of zaps and accounts, but not on secrets and
+// machine-specific settings.
 func TestHash(t *testing.T) {
 	hash := func(file, old, changed string) string {
 		t.Helper()
@@ -164,7 +165,8 @@ func TestHash(t *testing.T) {
 		{"", "history: 30d", "history: 31d"},
 	}
 	seen := map[string]string{base: "nothing changed"}
-	changed := map[string]bool{"app": true, "event": true, "trigger": true, "action": true, "tests": true} // tests are not in it; of the others, what is in them
+	// Tests are not hashed; of sections, the keys in them are.
+	changed := map[string]bool{"app": true, "event": true, "trigger": true, "action": true, "tests": true}
 	for _, tt := range changes {
 		what := fmt.Sprintf("%q in place of %q", tt.changed, tt.old)
 		changed[tt.key] = true

@@ -25,7 +25,7 @@ tests: [{row: {E: a}, record: {}}]
 `
 )
 
-// written is a file with one more key, or with another value of it.
+// written returns a file with one more key, or with another value of it.
 func written(t *testing.T, base string, k config.Key, text string) string {
 	t.Helper()
 	var file, given any
@@ -77,8 +77,7 @@ func written(t *testing.T, base string, k config.Key, text string) string {
 	return string(out)
 }
 
-// TestKeys: every key says what it is for; its example is a good value, and its default what counts
-// without it.
+// TestKeys: every key has a description, a valid example, and a default that equals leaving it out.
 func TestKeys(t *testing.T) {
 	bases := map[string]string{"rowtap": referenceSettings, "zap": referenceZap}
 	effective := func(file, text string) (string, error) {

@@ -11,31 +11,32 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// kind is a kind of values: how one is read, what a schema says of it, and how it is printed.
+// kind is a kind of value: how it is read, described in a schema, and printed.
 type kind[V any] struct {
 	shape
-	// read reads a value that is there. What is wrong with it is reported, and to is left alone.
+	// read reads a value that is present. It reports mistakes and then leaves to unchanged.
 	read func(v value, to *V)
-	// print returns what check --print shows; nil is nothing. nil: the value itself.
+	// print returns what check --print shows; nil omits the key. Without print, the value itself is
+	// shown.
 	print func(v V) any
 }
 
-// shape is what a kind is without its values.
+// shape is the part of a kind that does not depend on the type of its values.
 type shape struct {
-	name    string   // for people
-	choices []string // the words that it can be; nil: it is not a choice
-	section bool     // it is a section whose defaults count without it, too
+	name    string   // as shown to users
+	choices []string // the allowed words; nil if it is not a choice
+	section bool     // a section whose defaults apply even without it
 	schema  func() schema
-	inner   func(path string) []Key // the keys in it; nil: there are none
+	inner   func(path string) []Key // its keys; nil if it has none
 }
 
-// custom is a kind without choices.
+// custom returns a kind that is not a choice.
 func custom[V any](name string, s func() schema, read func(v value, to *V), print func(v V) any) kind[V] {
 	return kind[V]{shape: shape{name: name, schema: s}, read: read, print: print}
 }
 
-// exact is a kind of text, which parse turns into a V or says what is wrong with it. A %q in the
-// problem stands for the text as the file has it.
+// exact returns a kind of text. parse returns the value, or a problem and a hint. A %q in the
+// problem is replaced by the text as the file has it.
 func exact[V any](name string, s func() schema, parse func(v value, text string) (parsed V, problem, hint string)) kind[V] {
 	return custom(name, s, func(v value, to *V) {
 		text, ok := v.scalar()
@@ -51,7 +52,7 @@ func exact[V any](name string, s func() schema, parse func(v value, text string)
 	}, nil)
 }
 
-// parsed is a kind of text that is not blank. White space around it does not matter.
+// parsed returns a kind of text that must not be blank. Surrounding white space is ignored.
 func parsed[V any](name string, s func() schema, parse func(v value, text string) (parsed V, problem, hint string)) kind[V] {
 	return exact(name, s, func(v value, text string) (parsed V, problem, hint string) {
 		if text = strings.TrimSpace(text); text == "" {
@@ -70,7 +71,7 @@ var (
 		return resolvePath(v.f.expand.dir, text), "", ""
 	})
 
-	// nameKind is what zaps and leases are called.
+	// nameKind is the name of a zap or a lease.
 	nameKind = parsed("name", nameSchema, func(_ value, text string) (string, string, string) {
 		if !accountName.MatchString(text) {
 			return "", "%q is not a valid name", nameRule
@@ -85,7 +86,7 @@ func nameSchema() schema {
 	return s
 }
 
-// choice is one of some words.
+// choice returns a kind with a fixed set of words.
 func choice[T ~string](allowed ...T) kind[T] {
 	words := make([]string, len(allowed))
 	for i, a := range allowed {
@@ -94,7 +95,7 @@ func choice[T ~string](allowed ...T) kind[T] {
 	k := exact("", func() schema { return choiceSchema(words...) }, func(_ value, text string) (T, string, string) {
 		trimmed := strings.TrimSpace(text)
 		switch {
-		case slices.Contains(words, text): // which may be a blank
+		case slices.Contains(words, text): // first, because a choice may be a blank
 			return T(text), "", ""
 		case slices.Contains(words, trimmed):
 			return T(trimmed), "", ""
@@ -107,13 +108,13 @@ func choice[T ~string](allowed ...T) kind[T] {
 	return k
 }
 
-// word is a choice of one word for now, so that nothing is kept of it.
+// word returns a choice with a single word, which is checked but not stored.
 func word[T any](only string) kind[T] {
 	k := choice(only)
 	return kind[T]{shape: k.shape, read: func(v value, _ *T) { k.read(v, new(string)) }, print: func(T) any { return only }}
 }
 
-// booleanKind is true or false; yes, no, on and off too where they have no quotes.
+// booleanKind is true or false, or yes, no, on or off without quotes.
 var booleanKind = custom("true or false", func() schema {
 	return schema{"anyOf": []schema{{"type": "boolean"}, shaped(`^([Yy][Ee][Ss]|[Nn][Oo]|[Oo][Nn]|[Oo][Ff][Ff])$`, "string")()}}
 }, func(v value, to *bool) {
@@ -131,7 +132,7 @@ var booleanKind = custom("true or false", func() schema {
 	}
 }, nil)
 
-// integer is a whole number of lo to hi.
+// integer returns a kind of whole numbers from lo to hi.
 func integer[N int | int64](lo, hi N) kind[N] {
 	name := fmt.Sprintf("whole number, %d to %d", lo, hi)
 	if hi == math.MaxInt32 {
@@ -149,8 +150,8 @@ func integer[N int | int64](lo, hi N) kind[N] {
 	}, nil)
 }
 
-// whole returns the whole number of a scalar written in plain decimals without quotes. A ${…} may
-// have quotes: inside { } and [ ] it needs them.
+// whole returns the whole number of a scalar in plain decimals without quotes. Quotes are allowed
+// around ${…}, which needs them inside { } and [ ].
 func (n *node) whole() (int64, bool) {
 	if n.kind != scalar || n.tag != "!!int" && !n.expanded || !wholeNumber.MatchString(n.text) {
 		return 0, false
@@ -159,7 +160,7 @@ func (n *node) whole() (int64, bool) {
 	return v, err == nil
 }
 
-// duration is a duration of least or more.
+// duration returns a kind of durations of at least least.
 func duration(least time.Duration) kind[time.Duration] {
 	k := parsed("duration", func() schema {
 		return schema{"anyOf": []schema{{"const": 0}, shaped(durationPattern, "string")()}}
@@ -177,10 +178,10 @@ func duration(least time.Duration) kind[time.Duration] {
 	return k
 }
 
-// durationPattern matches what parseDuration takes, but for the bounds.
+// durationPattern matches what parseDuration accepts, apart from its bounds.
 const durationPattern = `^\s*\+?(\d+d|(\d+d)?(((\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))+|0))\s*$`
 
-// maxDays is a century.
+// maxDays is 100 years.
 const maxDays = 36500
 
 // ParseDuration returns a duration that is written as in the configuration, such as 90s, 36h or 30d.
@@ -222,7 +223,7 @@ func parseDuration(text string) (d time.Duration, problem string) {
 	return d + more, ""
 }
 
-// secret is a text that check accepts, and that is never shown.
+// secret returns a kind of text that is checked and never shown.
 func secret(name string, s func() schema, check func(text string) (problem, hint string)) kind[Secret] {
 	k := parsed(name, s, func(_ value, text string) (Secret, string, string) {
 		problem, hint := check(text)
@@ -232,8 +233,8 @@ func secret(name string, s func() schema, check func(text string) (problem, hint
 	return k
 }
 
-// template returns a scalar as text with {{…}}, or a number or truth value that is itself; nil
-// where it was reported.
+// template returns a scalar as text with {{…}}, or as a literal number or boolean. It reports
+// mistakes and then returns nil.
 func (v value) template() *Template {
 	if _, ok := v.filled(); !ok {
 		return nil
@@ -246,22 +247,22 @@ func (v value) template() *Template {
 	return &Template{Text: v.text, Pos: v.pos(), Literal: literal}
 }
 
-// templateKind is a template of some types of scalars.
+// templateKind returns a kind of templates written as scalars of some types.
 func templateKind(types ...string) kind[*Template] {
 	return custom("template", shaped(filled, types...), func(v value, to **Template) { *to = v.template() }, (*Template).effective)
 }
 
-// listing is what lists there are.
+// listing describes a list.
 type listing struct {
-	name     string // of the kind
-	want     string // for messages
-	single   bool   // one item may stand for a list
-	distinct bool   // no item twice
+	name     string // name of the kind
+	want     string // expected value, in messages
+	single   bool   // a single item is allowed in place of a list
+	distinct bool   // items must be unique
 	least    int
-	most     int // 0: any number
+	most     int // 0 for no limit
 }
 
-// list returns the items of a list; nil where it was reported.
+// list returns the items of a list. It reports mistakes and then returns nil.
 func (v value) list(o listing) []value {
 	switch n := len(v.items); {
 	case v.kind != sequence:
@@ -298,7 +299,7 @@ func (o listing) schema(item schema) schema {
 	return s
 }
 
-// columnsKind is a column name or a list of them, made tidy. Their places are in the section.
+// columnsKind is a column name or a list of them, tidied. It adds their positions to the section.
 var columnsKind = listOf(parsed("", filledScalar, func(_ value, text string) (string, string, string) {
 	name := row.TidyName(text)
 	if name == "" {
@@ -307,7 +308,7 @@ var columnsKind = listOf(parsed("", filledScalar, func(_ value, text string) (st
 	return name, "", ""
 }), listing{name: "column, or a list of them", want: "a column name or a list of them", single: true, distinct: true})
 
-// listOf is a list of texts.
+// listOf returns a kind of lists of texts.
 func listOf(item kind[string], o listing) kind[[]string] {
 	return custom(o.name, func() schema { return o.schema(item.schema()) }, func(v value, to *[]string) {
 		items := []value{v}
@@ -325,7 +326,7 @@ func listOf(item kind[string], o listing) kind[[]string] {
 			one.path = v.path
 			var text string
 			switch item.read(one, &text); {
-			case text == "": // reported
+			case text == "": // already reported
 			case o.distinct && slices.Contains(*to, text):
 				one.wrong("remove one of them", "%q is listed twice", one.shown())
 			default:
@@ -336,14 +337,14 @@ func listOf(item kind[string], o listing) kind[[]string] {
 	}, nil)
 }
 
-// within is a section of keys.
+// within returns a kind of sections with the keys of t.
 func within[T any](t *table[T]) kind[T] {
 	k := custom("section", t.schema, t.read, func(v T) any { return t.print(&v).orNothing() })
 	k.section, k.inner = true, t.inside(".")
 	return k
 }
 
-// sections is a list of sections of keys. item returns the schema of one.
+// sections returns a kind of lists of sections with the keys of t. item returns the schema of one.
 func sections[T any](t *table[T], o listing, item func() schema, print func([]T) any) kind[[]T] {
 	return custom("list of sections", func() schema { return o.schema(item()) }, func(v value, to *[]T) {
 		for _, one := range v.list(o) {
@@ -354,7 +355,7 @@ func sections[T any](t *table[T], o listing, item func() schema, print func([]T)
 	}, print)
 }
 
-// named is a section of sections with a name each.
+// named returns a kind of sections whose keys are names, each with a section of the keys of t.
 func named[T any](t *table[T]) kind[map[string]*T] {
 	k := custom("section for each NAME", func() schema {
 		return schema{
@@ -362,7 +363,7 @@ func named[T any](t *table[T]) kind[map[string]*T] {
 		}
 	}, func(v value, to *map[string]*T) {
 		s := v.section()
-		if s.void { // no zap can be told then that it misspells a name
+		if s.void { // the names are unknown, so zaps are not checked against them
 			*to = nil
 		}
 		for _, one := range s.list {
@@ -386,13 +387,13 @@ func named[T any](t *table[T]) kind[map[string]*T] {
 	return k
 }
 
-// account is the name of an account of a section of rowtap.yaml.
+// account returns a kind of references to an account in a section of rowtap.yaml.
 func account[A any](section string, of func(*Config) map[string]*A, nameOf func(*A) string) kind[*A] {
 	k := parsed("name of "+section, filledScalar, func(v value, text string) (*A, string, string) {
 		accounts := of(v.f.config)
 		names := sortedKeys(accounts)
 		switch a := accounts[text]; {
-		case a != nil || accounts == nil: // which there are is not known then
+		case a != nil || accounts == nil: // the accounts are unknown if nil
 			return a, "", ""
 		case len(names) == 0:
 			return nil, "%q is not in " + section, "rowtap.yaml has no " + section

@@ -13,13 +13,15 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// Load reads a configuration directory: DIR/rowtap.yaml, and every *.yaml and *.yml in DIR/zaps. lookup resolves ${NAME}
-// and finds STATE_DIRECTORY; the daemon's is os.LookupEnv. Each zap is also given to checks, which find what this package
-// does not know of, such as mistakes in its mapping; the [Diagnostics] that they return are reported with the others. A zap
-// that has mistakes already is given to them as far as it could be read.
+// Load reads a configuration directory: DIR/rowtap.yaml, and every *.yaml and *.yml file in
+// DIR/zaps. lookup resolves ${NAME} and STATE_DIRECTORY; the daemon passes os.LookupEnv. Each zap
+// is passed to checks, which find mistakes that this package cannot, such as those in its mapping;
+// the [Diagnostics] they return are merged with its own. A zap with mistakes is passed as far as it
+// could be read.
 //
-// The error is [Diagnostics], all mistakes of all files, sorted by file, line and column; or says why the directory
-// itself cannot be read. Folders in DIR/zaps are not read; one that holds YAML files is a warning.
+// The error is [Diagnostics], with all mistakes of all files, sorted by file, line and column, or
+// describes why the directory cannot be read. Folders in DIR/zaps are not read; those that contain
+// YAML files cause a warning.
 func Load(dir string, lookup func(string) (string, bool), checks ...func(*Zap) error) (*Config, error) {
 	settings, err := openSettings(dir, lookup)
 	if err != nil {
@@ -67,7 +69,7 @@ func Load(dir string, lookup func(string) (string, bool), checks ...func(*Zap) e
 	return c, nil
 }
 
-// emptyConfig is the configuration of a directory of which nothing has been read.
+// emptyConfig returns the configuration of a directory before anything is read.
 func emptyConfig(dir string) *Config {
 	return &Config{
 		Dir:               dir,
@@ -77,7 +79,7 @@ func emptyConfig(dir string) *Config {
 	}
 }
 
-// openSettings checks the configuration directory and returns its rowtap.yaml, not read yet.
+// openSettings checks the configuration directory and returns its rowtap.yaml, not yet read.
 func openSettings(dir string, lookup func(string) (string, bool)) (*file, error) {
 	if err := checkDir(dir); err != nil {
 		return nil, err
@@ -93,7 +95,7 @@ func openSettings(dir string, lookup func(string) (string, bool)) (*file, error)
 	}, nil
 }
 
-// addZap adds the zap of a file's tree to c. names has the zaps so far.
+// addZap adds a zap to c. names has the positions of the zaps added before, by name.
 func (f *file) addZap(c *Config, root *node, names map[string]Pos, checks []func(*Zap) error) {
 	z := f.readZap(c, root)
 	f.checkZap(z, checks)
@@ -108,7 +110,7 @@ func (f *file) addZap(c *Config, root *node, names map[string]Pos, checks []func
 		}
 	}
 	if first, again := names[z.Name]; again && z.Name != "" {
-		f.reportAt(pos, "rename one of them", "a zap called %s is in %s already", z.Name, first)
+		f.reportAt(pos, "rename one of them", "zap %s is already defined in %s", z.Name, first)
 		return
 	}
 	names[z.Name] = pos
@@ -121,8 +123,8 @@ func (f *file) addZap(c *Config, root *node, names map[string]Pos, checks []func
 	}
 }
 
-// checkZap reports what checks find wrong with a zap. Of a zap with mistakes, what they find without a place is left out: they
-// miss what could not be read.
+// checkZap reports what checks return for a zap. If the zap has mistakes, findings without a
+// position are dropped, because they may result from what could not be read.
 func (f *file) checkZap(z *Zap, checks []func(*Zap) error) {
 	broken := len(f.found) > 0
 	for _, check := range checks {
@@ -142,7 +144,7 @@ func (f *file) checkZap(z *Zap, checks []func(*Zap) error) {
 	}
 }
 
-// load returns the file's tree; nil means that a mistake was reported.
+// load returns the file's tree, or nil if it reported a mistake.
 func (f *file) load() *node {
 	root := f.read()
 	if root == nil {
@@ -151,7 +153,7 @@ func (f *file) load() *node {
 	return f.tree(root)
 }
 
-// read reads and parses the file; nil means that a mistake was reported.
+// read reads and parses the file. It returns nil if it reported a mistake.
 func (f *file) read() *yaml.Node {
 	text, err := readFile(f.path, maxFile)
 	switch {
@@ -169,7 +171,8 @@ func (f *file) read() *yaml.Node {
 	return f.parse(text)
 }
 
-// checkDir says why a configuration directory cannot be read, and what to do.
+// checkDir returns an error that describes why a configuration directory cannot be read, with a
+// hint.
 func checkDir(dir string) error {
 	const hint = "name the directory that holds rowtap.yaml with --config or $ROWTAP_CONFIG"
 	info, err := os.Stat(dir)
@@ -184,8 +187,8 @@ func checkDir(dir string) error {
 	return nil
 }
 
-// zapFiles returns the paths of the zap files of a configuration directory in the order of their names. Names that
-// begin with a dot are left out: editors and Kubernetes (..data) use them
+// zapFiles returns the paths of the zap files of a configuration directory, sorted by name. Names
+// that begin with a dot are skipped: editors and Kubernetes (..data) use them
 // (https://kubernetes.io/docs/concepts/storage/volumes/#configmap).
 func zapFiles(dir string) ([]string, error) {
 	entries, err := os.ReadDir(filepath.Join(dir, "zaps"))
@@ -204,5 +207,5 @@ func zapFiles(dir string) ([]string, error) {
 	return paths, nil
 }
 
-// sortedKeys returns a map's keys in order.
+// sortedKeys returns the keys of a map, sorted.
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -15,7 +15,7 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// environment returns a lookup of the variables that the test files name, and of more.
+// environment returns a lookup of more variables than the test files use.
 func environment(t testing.TB, more map[string]string) func(string) (string, bool) {
 	t.Helper()
 	credentials, err := filepath.Abs("testdata/credentials")
@@ -38,7 +38,7 @@ func environment(t testing.TB, more map[string]string) func(string) (string, boo
 	}
 }
 
-// directory writes files into a new configuration directory and returns it.
+// directory writes files to a new configuration directory and returns its path.
 func directory(t testing.TB, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -65,8 +65,8 @@ func readFile(t testing.TB, path string) string {
 
 var update = flag.Bool("update", false, "write the .err files of testdata/bad")
 
-// TestMistakes loads testdata/bad: rowtap-*.yaml beside no zaps, zap-*.yaml beside testdata/rowtap.yaml, and whole
-// directories as *.txtar. What Load says of each is in the .err file.
+// TestMistakes loads testdata/bad: rowtap-*.yaml without zaps, zap-*.yaml with
+// testdata/rowtap.yaml, and directories as *.txtar. The expected errors are in the .err files.
 func TestMistakes(t *testing.T) {
 	paths, err := filepath.Glob("testdata/bad/*")
 	if err != nil {

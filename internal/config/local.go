@@ -6,19 +6,20 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// Local is what a command needs to find the daemon of this machine and its state.
+// Local has the settings that a command needs to find the daemon of this machine and its state.
 type Local struct {
 	State State
 	HTTP  HTTP
-	// PostgresUnknown says why state.postgres, which rowtap.yaml has, is not in State: its variable is not set in this shell, perhaps.
-	// Commands that ask the daemon do without; those that need the database, or would open the state file, return it. nil: State has it,
-	// or rowtap.yaml does not.
+	// PostgresUnknown describes why state.postgres is missing from State although rowtap.yaml has
+	// it, for example because its variable is not set in this shell. Commands that ask the daemon
+	// ignore it; commands that open the database or the state file return it. It is nil if State
+	// has the value or rowtap.yaml does not.
 	PostgresUnknown error
 }
 
-// LoadLocal reads state and http of DIR/rowtap.yaml alone. The daemon's credentials and variables, which an operator's
-// shell does not have, are not asked for, and mistakes elsewhere do not matter. Its errors are those of [Load], but for those in
-// state.postgres ([Local.PostgresUnknown]).
+// LoadLocal reads only state and http of DIR/rowtap.yaml. It needs none of the daemon's credentials
+// and variables, which an operator's shell lacks, and ignores mistakes in other sections. Its
+// errors are those of [Load], except for mistakes in state.postgres ([Local.PostgresUnknown]).
 func LoadLocal(dir string, lookup func(string) (string, bool)) (*Local, error) {
 	f, err := openSettings(dir, lookup)
 	if err != nil {
@@ -45,7 +46,7 @@ func LoadLocal(dir string, lookup func(string) (string, bool)) (*Local, error) {
 	return &l, nil
 }
 
-// value returns the value of a mapping's key; nil if there is none.
+// value returns the value of a key in a mapping, or nil.
 func (n *node) value(key string) *node {
 	if n == nil {
 		return nil
@@ -58,7 +59,7 @@ func (n *node) value(key string) *node {
 	return nil
 }
 
-// apart returns the mistakes that are outside of a node, and those that are in it.
+// apart splits mistakes into those outside a node and those inside it.
 func (f *file) apart(mistakes Diagnostics, n *node) (outside, inside Diagnostics) {
 	for _, d := range mistakes {
 		if n != nil && f.in(d.Pos, n) {
@@ -70,7 +71,7 @@ func (f *file) apart(mistakes Diagnostics, n *node) (outside, inside Diagnostics
 	return outside, inside
 }
 
-// keepKeys removes all other keys of a mapping.
+// keepKeys removes all keys of a mapping except some.
 func keepKeys(n *yaml.Node, keys ...string) {
 	if n.Kind != yaml.MappingNode {
 		return

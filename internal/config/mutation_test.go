@@ -18,7 +18,7 @@ import (
 	"github.com/rowtap/rowtap/internal/mapping"
 )
 
-// mutatedSettings and mutatedZaps are good files that between them use every key.
+// mutatedSettings and mutatedZaps are valid files that together use every key.
 var (
 	mutatedSettings = `
 google_accounts:
@@ -84,7 +84,7 @@ tests:
 `}
 )
 
-// mutants are what is put in the place of every value.
+// mutants replace every value in turn.
 var mutants = []string{
 	"null", `""`, `" "`, "text", "true", `"true"`, "yes", "OFF", `"yes"`,
 	"0", "1", "-1", `"5"`, "1.5", "0x10", "0123", "60.0", "99999999999999999999",
@@ -93,10 +93,11 @@ var mutants = []string{
 	"in1", "XX", "0.0.0.0:8321", "a/b", "${ROWTAP_VAR_NONE:-5}", "$${x}", `"{{Email}}"`, "upload_event",
 }
 
-// reason is why check refuses what a schema cannot: of these mutations, with these messages.
+// reason is a rule that a schema cannot express, with the mutations it applies to and check's
+// messages.
 type reason struct{ why, mutation, message string }
 
-// reasons are all there may be. Each has to be met by a mutation.
+// reasons are all the rules. Each must apply to a mutation.
 var reasons = []reason{
 	{"only check expands variables", `: \$\{`, ``},
 	{"accounts are in the other file", ``, `is not in (google|clevertap)_accounts`},
@@ -120,7 +121,7 @@ var reasons = []reason{
 	{"an empty file is refused before it is read", `^: null`, `is empty`},
 }
 
-// mutations calls check with each mutation of a good file.
+// mutations calls check with each mutation of a valid file.
 func mutations(t *testing.T, text string, check func(what, text string)) {
 	t.Helper()
 	var root yaml.Node
@@ -171,14 +172,14 @@ func mutations(t *testing.T, text string, check func(what, text string)) {
 				n.Content = all
 				walk(all[i], fmt.Sprintf("%s[%d]", path, i))
 			}
-		default: // a scalar, which was replaced
+		default: // a scalar, already replaced
 		}
 	}
 	walk(root.Content[0], "")
 }
 
-// plain returns a value that YAML decoded as an editor's schema validator has it: keys are text,
-// and so are dates.
+// plain converts a decoded YAML value to what an editor's schema validator sees: keys and dates are
+// strings.
 func plain(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -201,8 +202,8 @@ func plain(v any) any {
 	return v
 }
 
-// TestSchemaAndCheckAgree mutates good files. What check accepts, the schema accepts. What the
-// schema accepts and check refuses has one of the reasons.
+// TestSchemaAndCheckAgree mutates valid files. The schema accepts whatever check accepts. What only
+// the schema accepts has one of the reasons.
 func TestSchemaAndCheckAgree(t *testing.T) {
 	var tried, refused int
 	met := make([]int, len(reasons))

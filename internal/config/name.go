@@ -2,7 +2,7 @@ package config
 
 import "fmt"
 
-// CheckZapName says why a name cannot be a zap's; nil if it can.
+// CheckZapName returns an error that describes why a zap cannot have a name, or nil if it can.
 func CheckZapName(name string) error {
 	if !accountName.MatchString(name) {
 		return fmt.Errorf("%q cannot be a zap's name; %s", name, nameRule)
@@ -10,10 +10,11 @@ func CheckZapName(name string) error {
 	return nil
 }
 
-// maxName is how long a zap's name may be, see accountName.
+// maxName is the maximum length of a zap's name in bytes, see accountName.
 const maxName = 64
 
-// ZapName makes a zap's name of a title; "" where nothing of it can be in one.
+// ZapName derives a zap's name from a title. It returns "" if the title has no character that a
+// name can have.
 func ZapName(title string) string {
 	var b []byte
 	for _, r := range title {

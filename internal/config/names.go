@@ -8,8 +8,9 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// ZapNames returns the names of the zaps in a configuration directory as far as they can be told, for completion: files with mistakes
-// are passed over in silence.
+// ZapNames returns the sorted names of the zaps in a configuration directory, for shell completion.
+// Mistakes are ignored: a file that cannot be read is skipped, and a zap without a readable name is
+// named after its file.
 func ZapNames(dir string) []string {
 	paths, err := zapFiles(dir)
 	if err != nil {

@@ -8,11 +8,13 @@ import (
 	"github.com/agnivade/levenshtein"
 )
 
-// maxWord is the longest word, in bytes, that is worth comparing: the comparison takes time in the product of lengths.
+// maxWord is the longest word to compare, in bytes: the time of a comparison grows with the product
+// of both lengths.
 const maxWord = 200
 
-// Nearest returns the candidate closest to word, or "" if none is close: case aside, at most a third of the word's
-// letters differ, or two of a short word's. Of equally close candidates it is the first.
+// Nearest returns the candidate closest to word, or "" if none is close. Case is ignored; at most a
+// third of the word's letters may differ, or two letters of a short word. The first of equally
+// close candidates wins.
 func Nearest(word string, candidates []string) string {
 	if word == "" || len(word) > maxWord {
 		return ""
@@ -24,7 +26,7 @@ func Nearest(word string, candidates []string) string {
 		if len(c) > maxWord {
 			continue
 		}
-		// A short word is within two letters of any other; something of it must remain.
+		// A short word is within two letters of any other; at least one letter must match.
 		d := levenshtein.ComputeDistance(lower, strings.ToLower(c))
 		if d < least && d < max(letters, utf8.RuneCountInString(c)) {
 			nearest, least = c, d
@@ -33,7 +35,7 @@ func Nearest(word string, candidates []string) string {
 	return nearest
 }
 
-// didYouMean returns what to suggest for a word that is none of the allowed ones.
+// didYouMean returns the suggestion for a word that is not allowed.
 func didYouMean(word string, allowed []string) string {
 	if near := Nearest(word, allowed); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)
@@ -41,7 +43,7 @@ func didYouMean(word string, allowed []string) string {
 	if len(allowed) == 0 {
 		return ""
 	}
-	if len(allowed[0]) == 1 { // a sign, not a word
+	if len(allowed[0]) == 1 { // a character, not a word
 		return fmt.Sprintf("one of: %q", allowed)
 	}
 	return "one of: " + strings.Join(allowed, ", ")

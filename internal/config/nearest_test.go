@@ -20,7 +20,7 @@ func TestNearest(t *testing.T) {
 		{"First Name", "First name"},
 		{"Firstname", "First name"},
 		{"überschrift", "Überschrift"},
-		{"x", ""}, // any word of two letters is two letters away, and nothing is left of it
+		{"x", ""}, // any two-letter word is two letters away, with no letter in common
 		{"", ""},
 		{strings.Repeat("x", 1<<20), ""},
 	}

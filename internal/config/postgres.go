@@ -9,20 +9,20 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// defaultLease is the name of a state in a database unless state.lease gives another.
+// defaultLease is the default of state.lease, the name of a state in a database.
 const defaultLease = "rowtap"
 
-// postgresKind is a connection string of PostgreSQL, which is a secret as a whole.
+// postgresKind is a PostgreSQL connection string, all of which is secret.
 var postgresKind = secret("connection string", filledString, func(text string) (problem, hint string) {
 	return checkPostgres(text), "such as postgres://USER:PASSWORD@HOST/DATABASE?sslmode=verify-full; in a password, write %2F for /, %40 for @, %3A for : and %23 for #"
 })
 
-// checkPostgres says what is wrong with a connection string; "" if nothing is. It quotes nothing of
-// it: pgx redacts passwords only where it recognizes them.
+// checkPostgres returns what is wrong with a connection string, or "". It quotes nothing of the
+// string, because pgx redacts passwords only where it recognizes them.
 //
-// What pgx takes for a parameter or a host may be part of a password: in
-// postgress://USER:PASSWORD@HOST/DB?sslmode=require all before the = is a parameter's name, and in
-// postgres://USER:PASS@WORD@HOST/DB the host is WORD@HOST. Errors of a connection would show it.
+// A part of the password may end up in what pgx parses as a parameter or a host, which connection
+// errors show: in postgress://USER:PASSWORD@HOST/DB?sslmode=require everything before the = is a
+// parameter's name, and in postgres://USER:PASS@WORD@HOST/DB the host is WORD@HOST.
 func checkPostgres(text string) (problem string) {
 	c, err := pgconn.ParseConfig(text)
 	if err != nil {
@@ -45,18 +45,18 @@ func checkPostgres(text string) (problem string) {
 	return ""
 }
 
-// postgresKey is what a parameter can be called.
+// postgresKey matches the names of parameters.
 var postgresKey = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
 
 const notPostgres = "is not a connection string of PostgreSQL"
 
-// postgresProblem returns what an error of pgx is about, without its text.
+// postgresProblem returns a message for an error of pgx that contains nothing of its text.
 func postgresProblem(err error) string {
 	wrong, ok := errors.AsType[*pgconn.ParseConfigError](err)
 	if !ok {
 		return notPostgres
 	}
-	wrong.ConnString = "" // what is left are pgx's own words, and sometimes a value
+	wrong.ConnString = "" // the remaining text is from pgx, and sometimes has a value
 	_, text, _ := strings.Cut(wrong.Error(), ": ")
 	unreadable := ""
 	if path, ok := errors.AsType[*fs.PathError](err); ok {

@@ -7,7 +7,7 @@ import (
 	"github.com/nyaruka/phonenumbers"
 )
 
-// readProperty reads one property of an action of an event: a scalar, or a section of value and
+// readProperty reads one property of an action with this event: a scalar, or a section of value and
 // options.
 func readProperty(v value, event ActionEvent) Property {
 	p := Property{Name: v.at.text, NamePos: v.keyPos()}
@@ -15,19 +15,19 @@ func readProperty(v value, event ActionEvent) Property {
 	case v.kind == sequence:
 		v.wrong(`a list is written {value: "a, b", type: list}`, "must be a value, but is a list")
 	case v.null():
-		v.wrong("leave the property out", "is empty")
+		v.wrong("remove the property", "is empty")
 	case v.kind == scalar:
 		valueKind.read(v, &p.Value)
 	default:
 		propertyKeys.read(v, &p)
 		if op, given := v.section().key("op"); given && op.kind != broken && event == UploadEvent {
-			v.f.report(op.at, "leave it out", "%s: only properties of profiles can have an op", op.path)
+			v.f.report(op.at, "remove it", "%s: only properties of profiles can have an op", op.path)
 		}
 	}
 	return p
 }
 
-// checkProperty checks what depends on the op.
+// checkProperty checks the rules that depend on op.
 func (s *section) checkProperty(p *Property) {
 	if _, given := s.key("value"); !given && p.Op != Delete {
 		s.missing("value", `such as "{{Email}}"`)
@@ -39,12 +39,13 @@ func (s *section) checkProperty(p *Property) {
 	}
 }
 
-// printProperties prints properties, those without options in their short form.
+// printProperties returns the properties for check --print, in the short form if they have no
+// options.
 func printProperties(properties []Property) document {
 	var d document
 	for _, p := range properties {
 		long := propertyKeys.print(&p)
-		_, truth := p.Value.Literal.(bool) // true and false alone may say more
+		_, truth := p.Value.Literal.(bool) // a lone true or false can have another meaning
 		if len(long) == 1 && long[0].key == "value" && !truth {
 			d = append(d, keyed{key: p.Name, value: long[0].value})
 		} else {
@@ -54,7 +55,7 @@ func printProperties(properties []Property) document {
 	return d
 }
 
-// propertySchema is what a property can be.
+// propertySchema returns the schema of a property.
 func propertySchema() schema { return schema{"anyOf": []schema{filledScalar(), propertyKeys.schema()}} }
 
 // valueKind is the template of a value.
@@ -64,7 +65,7 @@ var valueKind = custom("template", filledScalar, func(v value, to *Template) {
 	}
 }, Template.effective)
 
-// separatorKind is what is between the items of a list: any text but none.
+// separatorKind is the separator between the items of a list, any text that is not empty.
 var separatorKind = exact("text", func() schema { return schema{"type": scalars, "minLength": 1} }, func(_ value, text string) (string, string, string) {
 	if text == "" {
 		return "", "is empty", `such as ";"`
@@ -78,7 +79,7 @@ var formatsKind = listOf(textKind, listing{
 	single: true, distinct: true, least: 1, most: 8,
 })
 
-// countryKind is the country of a phone number, or the column that has it.
+// countryKind is the country of phone numbers, or the column that contains it.
 var countryKind = custom("country", shaped(`^\s*[A-Za-z]{2}\s*$|\{\{`, "string"), func(v value, p *Property) {
 	text, ok := v.filled()
 	switch {
@@ -102,8 +103,8 @@ var countryKind = custom("country", shaped(`^\s*[A-Za-z]{2}\s*$|\{\{`, "string")
 
 const countryRule = `the two letters of ISO 3166-1, such as IN, US or DE; or "{{Column}}" with a code or an English name in each cell`
 
-// ParseCountry returns the code of a country whose phone numbers are known, in upper case; ok is
-// false where text is none.
+// ParseCountry returns the upper-case code of a country. ok is false if text is not the code of a
+// country whose phone numbers can be parsed.
 func ParseCountry(text string) (code string, ok bool) {
 	code = strings.ToUpper(strings.TrimSpace(text))
 	if !phonenumbers.GetSupportedRegions()[code] {

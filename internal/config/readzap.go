@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// readZap reads the tree of a zap file against the accounts of c. Without accounts (rowtap.yaml
-// could not be read) their names are not checked.
+// readZap reads the tree of a zap file, with the accounts of c. If rowtap.yaml could not be read, c
+// has no accounts and their names are not checked.
 func (f *file) readZap(c *Config, root *node) *Zap {
 	z := &Zap{File: f.path}
 	f.config, f.zap = c, z
@@ -15,7 +15,7 @@ func (f *file) readZap(c *Config, root *node) *Zap {
 	return z
 }
 
-// checkZap fills in what depends on the file's name and on several keys.
+// checkZap sets what depends on the file's name and on several keys.
 func (s *section) checkZap(z *Zap) {
 	z.RedactPos = s.places
 	if _, given := s.key("name"); !given {

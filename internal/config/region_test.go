@@ -8,7 +8,7 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// Every region that the client has a host for can be configured.
+// TestRegionsAreTheClients: every region that the client has a host for can be configured.
 func TestRegionsAreTheClients(t *testing.T) {
 	for _, region := range clevertap.Regions() {
 		dir := directory(t, map[string]string{"rowtap.yaml": fmt.Sprintf("clevertap_accounts:\n  it:\n    account_id: A\n    passcode: ${CLEVERTAP_PASSCODE}\n    region: %s\n", region)})

@@ -11,13 +11,14 @@ import (
 	"github.com/robfig/cron/v3"
 )
 
-// maxSchedule is the longest cron line in bytes.
+// maxSchedule is the maximum length of a cron line in bytes.
 const maxSchedule = 256
 
-// ParseSchedule parses a cron line: five fields (minute, hour, day of month, month, day of week), @every with whole
-// seconds, or a word such as @hourly, each after an optional CRON_TZ=Zone. It refuses lines that cannot mean what they
-// say: steps past their range, and days that no month has. Without a zone it is in UTC. It never panics. Zones need the zone database: a program
-// for machines without one imports time/tzdata.
+// ParseSchedule parses a cron line: five fields (minute, hour, day of month, month, day of week),
+// @every with whole seconds, or a descriptor such as @hourly, each after an optional CRON_TZ=Zone.
+// Without a zone it is in UTC. Lines that would not run as written are rejected: steps larger than
+// their range, and days that no month has. It never panics. Zones need the zone database: programs
+// for machines without one import time/tzdata.
 //
 // The syntax is https://pkg.go.dev/github.com/robfig/cron/v3#hdr-CRON_Expression_Format.
 func ParseSchedule(text string) (cron.Schedule, error) {
@@ -40,21 +41,22 @@ func ParseSchedule(text string) (cron.Schedule, error) {
 	if err != nil {
 		return nil, err
 	}
-	if line == text { // without a zone, the parser's schedule is in the zone of the time that it is asked with
+	// Without a zone, the parsed schedule would use the zone of the time passed to Next.
+	if line == text {
 		text = "CRON_TZ=UTC " + text
 	}
 	schedule, err := parseCron(text)
 	if err != nil {
 		return nil, err
 	}
-	// Any fixed time does: the parser looks five years ahead, which has a 29 February.
+	// Any fixed time works: the parser looks five years ahead, which include a 29 February.
 	if schedule.Next(time.Date(2001, time.January, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
 		return nil, errors.New("never fires: no month has that day")
 	}
 	return schedule, nil
 }
 
-// parseCron parses under recover: the parser panics on some malformed lines
+// parseCron recovers from panics of the parser on malformed lines
 // (https://github.com/robfig/cron/issues/554).
 func parseCron(text string) (s cron.Schedule, err error) {
 	defer func() {
@@ -68,7 +70,7 @@ func parseCron(text string) (s cron.Schedule, err error) {
 	return s, nil
 }
 
-// checkZone checks the zone before a cron line and returns the line without it.
+// checkZone checks the zone of a cron line and returns the line without it.
 func checkZone(text string) (string, error) {
 	if !strings.HasPrefix(text, "TZ=") && !strings.HasPrefix(text, "CRON_TZ=") {
 		return text, nil
@@ -84,7 +86,7 @@ func checkZone(text string) (string, error) {
 	return strings.TrimSpace(line), nil
 }
 
-// loadZone returns a time zone by its IANA name.
+// loadZone returns the time zone with an IANA name.
 func loadZone(name string) (*time.Location, error) {
 	zone, err := time.LoadLocation(name)
 	if err != nil || name == "" || name == "Local" {
@@ -114,7 +116,8 @@ func checkDescriptor(line string) error {
 	return fmt.Errorf("%q is not known; %s", word, didYouMean(word, words))
 }
 
-// checkEvery checks the duration of @every, which the parser would cut to whole seconds and raise to one in silence.
+// checkEvery checks the duration of @every, which the parser would silently truncate to whole
+// seconds and raise to 1s.
 func checkEvery(text string) error {
 	every, err := time.ParseDuration(text)
 	switch {
@@ -128,14 +131,14 @@ func checkEvery(text string) error {
 	return nil
 }
 
-// cronField is one of a cron line's five fields.
+// cronField is one of the five fields of a cron line.
 type cronField struct {
 	name   string
 	lo, hi int
-	words  string // in place of numbers, case aside
+	words  string // names of the values in order; case is ignored
 }
 
-// checkFields checks what the parser takes without a word or refuses without a hint.
+// checkFields rejects what the parser accepts silently, and what it rejects without a hint.
 func checkFields(line string) error {
 	fields := [...]cronField{
 		{"minute", 0, 59, ""},
@@ -196,7 +199,7 @@ func (f cronField) check(part string) error {
 	return nil
 }
 
-// value returns a number of the field, or a word's.
+// value returns the value of a number or name in the field.
 func (f cronField) value(text string) (int, error) {
 	if i := slices.Index(strings.Fields(f.words), strings.ToUpper(text)); i >= 0 {
 		return f.lo + i, nil

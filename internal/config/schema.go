@@ -9,15 +9,15 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// SchemaURL returns where the schema of a kind of file can be had, for the comment by which editors
-// find it (https://github.com/redhat-developer/yaml-language-server#using-inlined-schema).
+// SchemaURL returns the URL of the schema of a kind of file, for the comment by which editors find
+// it (https://github.com/redhat-developer/yaml-language-server#using-inlined-schema).
 func SchemaURL(kind string) string {
 	return "https://raw.githubusercontent.com/rowtap/rowtap/main/configs/" + kind + ".schema.json"
 }
 
-// Schema returns the JSON Schema (draft-07, which editors know best) of rowtap.yaml ("rowtap"), of
-// a zap file ("zap"), or of either (""). It accepts every file that rowtap check accepts. Check
-// knows more: it looks up accounts and files, and parses cron lines, expressions and formats.
+// Schema returns the JSON Schema (draft-07, which editors support best) of rowtap.yaml ("rowtap"),
+// of a zap file ("zap"), or of either (""). It accepts every file that rowtap check accepts. Check
+// rejects more: it looks up accounts and files, and parses cron lines, expressions and formats.
 func Schema(kind string) ([]byte, error) {
 	rowtap, zap := settingsKeys.schema(), zapKeys.schema()
 	rowtap["title"], rowtap["description"] = "rowtap.yaml", "The accounts and the daemon."
@@ -31,7 +31,7 @@ func Schema(kind string) ([]byte, error) {
 	case "":
 		root = schema{"title": "rowtap.yaml, or a zap file", "anyOf": []schema{rowtap, zap}}
 	default:
-		return nil, fmt.Errorf("there is no schema of %q; there are rowtap and zap", kind)
+		return nil, fmt.Errorf("unknown schema %q; expected rowtap or zap", kind)
 	}
 	if kind != "rowtap" {
 		root["definitions"] = map[string]schema{"action": actionKeys.schema(), "property": propertySchema()}
@@ -50,14 +50,14 @@ func Schema(kind string) ([]byte, error) {
 // schema is a JSON Schema.
 type schema map[string]any
 
-// ref stands for one of the root's definitions.
+// ref returns a reference to one of the root's definitions.
 func ref(name string) schema { return schema{"$ref": "#/definitions/" + name} }
 
-// variablePattern matches texts with a ${…}, whose value only check knows. In $${ the first $ makes
-// the second one plain.
+// variablePattern matches texts with a ${…}, whose value only check knows. $${ is not a reference.
 const variablePattern = `(^|[^$])(\$\$)*\$\{`
 
-// shaped returns the schema of scalars of these types; texts match a pattern, or hold a variable.
+// shaped returns the schema of scalars of some types; strings must match a pattern or contain a
+// variable.
 func shaped(pattern string, types ...string) func() schema {
 	if pattern != filled {
 		pattern += "|" + variablePattern
@@ -65,19 +65,19 @@ func shaped(pattern string, types ...string) func() schema {
 	return func() schema { return schema{"type": types, "pattern": pattern} }
 }
 
-// filled matches what is not blank.
+// filled matches text that is not blank.
 const filled = `\S`
 
-// Scalars are read as text, so that a number or truth value is its text. A string is one where
-// neither could be right.
+// Scalars are read as text, so numbers and booleans are accepted as their text. filledString is for
+// values that no number or boolean can be.
 var (
 	scalars      = []string{"string", "number", "boolean"}
 	filledScalar = shaped(filled, scalars...)
 	filledString = shaped(filled, "string")
 )
 
-// choiceSchema is one of some words: as an enum, which editors complete, or with white space around
-// it.
+// choiceSchema returns the schema of one of some words: an enum, which editors complete, or a word
+// with surrounding white space.
 func choiceSchema(words ...string) schema {
 	return schema{"anyOf": []schema{{"enum": words}, shaped(wordsPattern(words), "string")()}}
 }
@@ -90,15 +90,15 @@ func wordsPattern(words []string) string {
 	return `^\s*(` + strings.Join(quoted, "|") + `)\s*$`
 }
 
-// where is true where a key is one of some words, and not a variable.
+// where returns a schema that matches if a key has one of some words as its value.
 func where(key string, words ...string) schema {
 	return schema{"required": []string{key}, "properties": map[string]schema{key: {"type": "string", "pattern": wordsPattern(words)}}}
 }
 
-// withoutOp refuses the op of a property: only profiles have ops.
+// withoutOp returns a schema that rejects the op of a property, which only profiles have.
 func withoutOp() schema { return schema{"properties": map[string]any{"op": false}} }
 
-// literal returns a value of a file as YAML reads it.
+// literal returns the value of a YAML text, or the text itself if it has none.
 func literal(text string) any {
 	var v any
 	if err := yaml.Unmarshal([]byte(text), &v); err != nil || v == nil {

@@ -35,7 +35,7 @@ func schemaOf(t *testing.T, kind string) *jsonschema.Schema {
 	return s
 }
 
-// valid tells what the schema says of a YAML text, as an editor would.
+// valid validates a YAML text against the schema, as an editor does.
 func valid(t *testing.T, s *jsonschema.Schema, text string) error {
 	t.Helper()
 	var v any
@@ -104,7 +104,7 @@ const (
 		"action: {app: clevertap, event: create_update_user_profile, account: p, identity: '{{E}}', properties: {N: {value: '{{N}}'}}}\ntests: [{row: {E: a}, record: null}]\n"
 )
 
-// mistakes loads a directory of these two files.
+// mistakes loads a directory with these two files.
 func mistakes(t *testing.T, settings, zap string) config.Diagnostics {
 	t.Helper()
 	_, err := config.Load(directory(t, map[string]string{"rowtap.yaml": settings, "zaps/z.yaml": zap}), os.LookupEnv)

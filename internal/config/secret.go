@@ -5,18 +5,18 @@ import (
 	"unique"
 )
 
-// redacted is what is shown of every secret, whatever its length.
+// redacted is shown in place of every secret, whatever its length.
 const redacted = "[redacted]"
 
-// Secret is a text that cannot be printed: every way of formatting or encoding it gives "[redacted]". Two secrets are
-// == when their texts are. The zero value is the empty text.
+// Secret is a text that cannot be printed: formatting or encoding it gives "[redacted]". Two
+// secrets are equal (==) if their texts are. The zero value is the empty text.
 type Secret struct {
-	// A handle holds a pointer, so that fmt cannot reach the text even where a Secret is an unexported field of a
-	// struct and its methods are therefore not called.
+	// A handle holds a pointer, so fmt cannot reach the text even if a Secret is in an unexported
+	// field, where fmt calls no methods.
 	value unique.Handle[string]
 }
 
-// NewSecret returns the secret of a text.
+// NewSecret returns a secret with a text.
 func NewSecret(s string) Secret {
 	if s == "" {
 		return Secret{}
@@ -24,7 +24,7 @@ func NewSecret(s string) Secret {
 	return Secret{unique.Make(s)}
 }
 
-// Reveal returns the text itself, for the one place that sends it.
+// Reveal returns the text, for the place that sends it.
 func (s Secret) Reveal() string {
 	if s == (Secret{}) {
 		return ""

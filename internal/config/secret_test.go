@@ -18,7 +18,7 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// renderings returns a value in every form in which a program might let it out.
+// renderings returns a value in every form in which a program might print it.
 func renderings(value any) string {
 	var b strings.Builder
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T"} {
@@ -73,8 +73,8 @@ func TestSecretIsRedacted(t *testing.T) {
 	}
 }
 
-// TestSecretsNeverShow writes random secrets into good, wrong and broken configurations, in the ways in which YAML can
-// write a text, and looks for them in all that Load gives back.
+// TestSecretsNeverShow writes random secrets, in every YAML style, into valid, invalid and
+// malformed configurations, and searches everything that Load returns for them.
 func TestSecretsNeverShow(t *testing.T) {
 	dir := directory(t, map[string]string{"zaps/demo.yaml": readFile(t, "../../configs/zaps/webinar-events.yaml")})
 	base := environment(t, nil)
@@ -120,7 +120,7 @@ func TestSecretsNeverShow(t *testing.T) {
 				got += renderings(*c.CleverTapAccounts[name])
 			}
 		}
-		// A name that a message must quote, such as that of a variable, is not the secret's place.
+		// A name that messages must quote, such as a variable's, is not a place for a secret.
 		if written == "${"+secret+"}" || strings.Contains(written, "${"+secret) {
 			return
 		}
@@ -134,7 +134,7 @@ func TestSecretsNeverShow(t *testing.T) {
 	})
 }
 
-// printed is what check --print prints.
+// printed returns the output of check --print.
 func printed(c *config.Config) string {
 	var b strings.Builder
 	for _, e := range c.Effective() {

@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// value is a value of a file, with what messages say of it.
+// value is a value of a file, with its context for messages.
 type value struct {
 	*node
 	f    *file
-	in   *section // that it is a key of; nil: the whole file, or an item of a list
-	at   *node    // its key; the value itself if it has none
-	path string   // the keys on the way to it, such as trigger.start; "" for the whole file
+	in   *section // its section; nil for the whole file and items of lists
+	at   *node    // its key, or the value itself if it has none
+	path string   // the keys that lead to it, such as trigger.start; "" for the whole file
 }
 
 // wrong reports a mistake at the value.
@@ -20,14 +20,14 @@ func (v value) wrong(hint, format string, args ...any) {
 	v.f.report(v.node, hint, "%s: %s", v.path, fmt.Sprintf(format, args...))
 }
 
-// pos returns where the value's text begins.
+// pos returns the position of the value's text.
 func (v value) pos() Pos { return v.f.pos(v.textAt.line, v.textAt.column) }
 
-// keyPos returns where the value's key begins.
+// keyPos returns the position of the value's key.
 func (v value) keyPos() Pos { return v.f.pos(v.at.line, v.at.column) }
 
-// wrongKind reports a value of the wrong kind. Its text stays hidden: with its key misplaced it may
-// be a secret.
+// wrongKind reports a value of the wrong kind. It hides the value's text, which may be a secret
+// under the wrong key.
 func (v value) wrongKind(want string) {
 	if v.kind == broken {
 		return
@@ -44,36 +44,36 @@ func (v value) wrongKind(want string) {
 	v.f.report(v.node, "", "%s%s, but is %s", subject, want, have)
 }
 
-// wrongValue reports a scalar of the wrong type or value, or what is not a scalar.
+// wrongValue reports a value that is not a scalar, or a scalar of the wrong type or value.
 func (v value) wrongValue(want string) {
 	switch {
 	case v.kind != scalar:
 		v.wrongKind(want)
 	case v.null():
-		v.wrong("give it a value, or leave the key out", "is empty")
+		v.wrong("give it a value, or remove the key", "is empty")
 	default:
 		hint := ""
 		if v.textAt != (place{v.line, v.column}) {
-			hint = "without quotes"
+			hint = "remove the quotes"
 		}
 		v.wrong(hint, "must be %s, not %q", want, v.shown())
 	}
 }
 
-// scalar returns the text of a scalar; null and anything else but a scalar is reported.
+// scalar returns the text of a scalar. It reports null and other kinds.
 func (v value) scalar() (string, bool) {
 	switch {
 	case v.kind != scalar:
 		v.wrongKind("text")
 		return "", false
 	case v.null():
-		v.wrong("give it a value, or leave the key out", "is empty")
+		v.wrong("give it a value, or remove the key", "is empty")
 		return "", false
 	}
 	return v.text, true
 }
 
-// filled returns the text of a scalar, trimmed; blank text is reported.
+// filled returns the trimmed text of a scalar. It reports blank text.
 func (v value) filled() (string, bool) {
 	text, ok := v.scalar()
 	if !ok {
@@ -89,16 +89,16 @@ func (v value) filled() (string, bool) {
 // section is a mapping being read.
 type section struct {
 	value
-	list   []value // of its keys, in the order of the file
+	list   []value // the values of its keys, in file order
 	absent []absentKey
-	places map[string]Pos // of the column names in it
-	void   bool           // it could not be read, and that was reported
+	places map[string]Pos // positions of the column names in it
+	void   bool           // it could not be read; already reported
 }
 
-// absentKey is a required key that is not there, and what to do about it.
+// absentKey is a required key that is missing, with a hint.
 type absentKey struct{ key, hint string }
 
-// section opens a mapping. What is not a mapping is reported; null is an empty one.
+// section returns a mapping as a section. Null is an empty one; other kinds are reported.
 func (v value) section() *section {
 	s := &section{value: v, places: make(map[string]Pos)}
 	switch {
@@ -114,8 +114,7 @@ func (v value) section() *section {
 	return s
 }
 
-// prefix returns the path of the section and what separates it from what comes next; "" for the
-// whole file.
+// prefix returns the section's path followed by a separator, or "" for the whole file.
 func (s *section) prefix(separator string) string {
 	if s.path == "" {
 		return ""
@@ -123,7 +122,7 @@ func (s *section) prefix(separator string) string {
 	return s.path + separator
 }
 
-// key returns the value of a key. given is false where it is not there; the value then only has a
+// key returns the value of a key. If the key is missing, given is false and the value has only a
 // path.
 func (s *section) key(name string) (v value, given bool) {
 	for _, v := range s.list {
@@ -134,11 +133,11 @@ func (s *section) key(name string) (v value, given bool) {
 	return value{f: s.f, in: s, path: s.prefix(".") + name}, false
 }
 
-// missing notes that a key is not there.
+// missing records that a required key is missing.
 func (s *section) missing(key, hint string) { s.absent = append(s.absent, absentKey{key, hint}) }
 
-// done reports the keys that are not known, and those that are required and not there. Where one of
-// them is a misspelling of the other, one report is enough.
+// done reports unknown and missing keys. If a missing key resembles an unknown one, only the
+// unknown key is reported, with the missing one as a suggestion.
 func (s *section) done(known []string) {
 	if s.void {
 		return

@@ -8,21 +8,23 @@ import (
 )
 
 const (
-	defaultStateDir = "/var/lib/rowtap" // where systemd does not say
-	maxSocketPath   = 107               // bytes of a unix socket's path on Linux: https://man7.org/linux/man-pages/man7/unix.7.html
+	defaultStateDir = "/var/lib/rowtap" // unless systemd sets STATE_DIRECTORY
+	// maxSocketPath is the maximum length of a unix socket's path on Linux, in bytes
+	// (https://man7.org/linux/man-pages/man7/unix.7.html).
+	maxSocketPath = 107
 )
 
-// readSettings reads the tree of rowtap.yaml. Accounts that cannot be read become nil: of them, no
-// zap can be told that it misspells one.
+// readSettings reads the tree of rowtap.yaml into c. Accounts that cannot be read become nil, and
+// zaps are then not checked against them.
 func (f *file) readSettings(c *Config, root *node) {
 	settingsKeys.read(value{node: root, f: f, at: root}, c)
 }
 
-// checkState fills in what depends on the environment and on other keys.
+// checkState sets what depends on the environment and on other keys.
 func (s *section) checkState(state *State) {
 	if state.Path == "" {
 		state.Path = filepath.Join(defaultStateDir, "rowtap.db")
-		// systemd lists several with colons:
+		// systemd separates several directories by colons:
 		// https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html
 		if dirs, _ := s.f.expand.lookup("STATE_DIRECTORY"); dirs != "" {
 			first, _, _ := strings.Cut(dirs, ":")
@@ -34,10 +36,10 @@ func (s *section) checkState(state *State) {
 	}
 }
 
-// checkHTTP refuses auth: off where other machines reach the listener.
+// checkHTTP rejects auth: off if other machines can reach the listener.
 func (s *section) checkHTTP(h *HTTP) {
 	if auth, _ := s.key("auth"); h.AuthOff && !isLocal(h.Listen) {
-		auth.wrong("auth: token, or listen on 127.0.0.1 or a unix socket",
+		auth.wrong("use auth: token, or listen on 127.0.0.1 or a unix socket",
 			"off is allowed only if other machines cannot reach the listener, unlike %s", s.shownListen(h.Listen))
 	}
 }
@@ -48,7 +50,7 @@ var listenKind = exact("address", shaped(`^\s*(unix:/.*|.*:\d+)?\s*$`, "string")
 	return text, checkListen(text), `such as 127.0.0.1:8321, unix:/run/rowtap/api.sock, or "" for none`
 })
 
-// authKind tells whether no token is asked for.
+// authKind is token or off; the value is true for off.
 var authKind = func() kind[bool] {
 	k := choice("token", "off")
 	return kind[bool]{shape: k.shape, read: func(v value, to *bool) {
@@ -66,7 +68,7 @@ func (s *section) shownListen(listen string) string {
 	return listen
 }
 
-// checkListen says what is wrong with an address to listen on.
+// checkListen returns what is wrong with an address to listen on, or "".
 func checkListen(listen string) string {
 	if path, isUnix := strings.CutPrefix(listen, "unix:"); isUnix {
 		switch {
@@ -92,13 +94,13 @@ func checkListen(listen string) string {
 	return ""
 }
 
-// isLocal tells whether an address of http.listen can be reached from this machine alone.
+// isLocal reports whether only this machine can reach an address of http.listen.
 func isLocal(listen string) bool {
 	if listen == "" || strings.HasPrefix(listen, "unix:") {
 		return true
 	}
 	host, _, err := net.SplitHostPort(listen)
-	return err != nil || isLoopback(host) // what cannot be split has been reported
+	return err != nil || isLoopback(host) // an invalid address is reported elsewhere
 }
 
 // hostsKind is a list of host names without scheme and port, in lower case.
@@ -109,7 +111,7 @@ var hostsKind = listOf(parsed("", shaped(`^\s*[^/:@ *]+\s*$`, scalars...), func(
 	return strings.ToLower(text), "", ""
 }), listing{name: "list of host names", want: "a list of host names"})
 
-// webhookKind is a URL whose path lets anyone post: it is a secret as a whole.
+// webhookKind is the URL of a webhook. All of it is secret, because its path allows anyone to post.
 var webhookKind = secret("URL", urlText, func(text string) (problem, hint string) {
 	_, problem, hint = parseEndpoint(text)
 	return problem, hint

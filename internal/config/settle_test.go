@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// TestSettle: a copy settles as long as any row where the file says how long that is, else a minute; and what is printed as the
-// effective configuration says the same again.
+// TestSettle: copies settle as long as other rows if settle is given, or else for a minute; the
+// effective configuration keeps the distinction.
 func TestSettle(t *testing.T) {
 	tests := []struct {
 		given        string

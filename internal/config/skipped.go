@@ -8,7 +8,7 @@ import (
 	"github.com/robfig/cron/v3"
 )
 
-// Zone returns the time zone that the line names, UTC where it names none.
+// Zone returns the time zone of the line, UTC by default.
 func (s Schedule) Zone() *time.Location {
 	text := strings.TrimSpace(s.Text)
 	if line, err := checkZone(text); err != nil || line == text {
@@ -18,20 +18,21 @@ func (s Schedule) Zone() *time.Location {
 	name, _, _ := strings.Cut(rest, " ")
 	zone, err := loadZone(name)
 	if err != nil {
-		return time.UTC // a checked line has a zone that loads
+		return time.UTC // a checked line has a valid zone
 	}
 	return zone
 }
 
-// noRun is for how long before and after the clocks go forward nothing else runs where that is worth a warning: a zap that is polled
-// each hour or two loses nothing.
+// noRun is how far the runs before and after a skipped one must be for a warning: hourly zaps lose
+// nothing.
 const noRun = 6 * time.Hour
 
-// Skipped warns of the first run within a year after now that its zone leaves out because clocks go forward over it. ok is false where
-// there is none, or where the zap is polled within hours before or after it.
+// Skipped returns a warning about the first run within a year after now that does not take place
+// because clocks go forward. ok is false if there is none, or if the zap runs within noRun before
+// or after it.
 func (s Schedule) Skipped(now time.Time) (warning Diagnostic, ok bool) {
 	spec, timed := s.Cron.(*cron.SpecSchedule)
-	if !timed { // @every counts from run to run
+	if !timed { // @every does not depend on the clock
 		return Diagnostic{}, false
 	}
 	wall := *spec
@@ -63,7 +64,7 @@ func (s Schedule) Skipped(now time.Time) (warning Diagnostic, ok bool) {
 	return Diagnostic{}, false
 }
 
-// clockAt returns what the clocks of a time's zone show, as if they were in UTC.
+// clockAt returns the local date and time of t as a time in UTC.
 func clockAt(t time.Time) time.Time {
 	year, month, day := t.Date()
 	hour, minute, second := t.Clock()

@@ -7,7 +7,8 @@ import (
 	_ "time/tzdata"
 )
 
-// TestSkippedRuns: a warning names a run that falls into the hour which a zone leaves out in spring, and only where the next run is far.
+// TestSkippedRuns: a warning names a run in the hour that a zone skips in spring, if no other run
+// is near.
 func TestSkippedRuns(t *testing.T) {
 	now := time.Date(2026, time.November, 29, 12, 0, 0, 0, time.UTC)
 	tests := []struct{ line, missing, next string }{

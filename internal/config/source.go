@@ -7,32 +7,32 @@ import (
 	"unicode"
 )
 
-// maxSource is the longest line that is shown whole, in characters.
+// maxSource is the maximum length of a source line in messages, in characters.
 const maxSource = 160
 
-// place is a 1-based line and column, in characters.
+// place is a 1-based line and column; columns count characters.
 type place struct{ line, column int }
 
-// span is a part of the file: from one place up to another, which is not in it.
+// span is a part of the file from one place up to, but not including, another.
 type span struct{ from, to place }
 
-// extent is a node's part of file.order.
+// extent is a node's range in file.order.
 type extent struct{ first, after int }
 
-// comparePos orders places by file, line and column.
+// comparePos compares positions by file, line and column.
 func comparePos(a, b Pos) int {
 	return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 }
 
-// hide keeps a node's text out of every line that is shown. YAML does not tell where a node ends, so that all up to the
-// next node is hidden.
+// hide keeps a node's text out of source lines. YAML does not give the end of a node, so everything
+// up to the next node is hidden.
 func (f *file) hide(n *node) {
 	if n.extent.first < n.extent.after && !nameOnly.MatchString(n.raw) {
 		f.hidden = append(f.hidden, f.span(n))
 	}
 }
 
-// span returns a node's part of the file, up to the next node. It was written in the file.
+// span returns a node's part of the file, up to the next node. The node must have an extent.
 func (f *file) span(n *node) span {
 	to := place{len(f.lines) + 1, 1}
 	if n.extent.after < len(f.order) {
@@ -41,7 +41,7 @@ func (f *file) span(n *node) span {
 	return span{f.order[n.extent.first], to}
 }
 
-// in tells whether a place is in a node.
+// in reports whether a position is inside a node.
 func (f *file) in(p Pos, n *node) bool {
 	if n.extent.first >= n.extent.after {
 		return false
@@ -54,8 +54,9 @@ func (p place) before(q place) bool {
 	return p.line < q.line || p.line == q.line && p.column < q.column
 }
 
-// source returns the line of a place as it may be shown, or "". Of what is too far to the right nothing is shown, nor of a file that
-// may be of another kind: one that is no YAML, or without a known key. A link to a passcode may have got among the zap files.
+// source returns the source line of a position without secrets, or "". It returns "" if the
+// position is too far to the right, and for every position in a file that is not YAML or has no
+// known key: it may be something else, such as a link to a passcode in zaps/.
 func (f *file) source(p Pos) string {
 	if !f.known || p.Line < 1 || p.Line > len(f.lines) || p.Column > maxSource {
 		return ""
@@ -70,7 +71,7 @@ func (f *file) source(p Pos) string {
 		case p.Line < s.to.line:
 			return ""
 		case strings.Trim(string(line[:min(s.to.column-1, len(line))]), " -") != "":
-			return "" // a secret of several lines ends in this one
+			return "" // the end of a multi-line secret
 		}
 	}
 	shown := string(line[:cut])
@@ -84,8 +85,8 @@ func (f *file) source(p Pos) string {
 	return printable(shown)
 }
 
-// printable returns a line fit for a terminal: a character of the file is one of the line, so that the caret under it is
-// right.
+// printable makes a line safe for a terminal. Characters are replaced one for one, so the caret
+// below the line stays in place.
 func printable(line string) string {
 	line = strings.Map(func(r rune) rune {
 		switch {
@@ -105,11 +106,12 @@ func printable(line string) string {
 var (
 	secretWord = regexp.MustCompile(`(?i)pass|secret|token|webhook|postgres`)
 	plainKey   = regexp.MustCompile(`^[\pL_][\pL_ .-]*$`)
-	// nameOnly is a ${…} that tells where a secret is and cannot hold it, as the default of ${NAME:-default} might.
+	// nameOnly matches a ${…} that only refers to a secret, unlike ${NAME:-default}, whose default
+	// may be one.
 	nameOnly = regexp.MustCompile(`^\$\{(file:)?[^:}]*\}$`)
 )
 
-// secretKey tells whether the value of a key may be a secret, even if the key is misspelt.
+// secretKey reports whether the value of a key may be a secret, even if the key is misspelled.
 func secretKey(key string) bool {
 	if strings.HasSuffix(key, "_file") {
 		return false
@@ -118,8 +120,9 @@ func secretKey(key string) bool {
 		Nearest(key, []string{"passcode", "password", "secret", "token", "webhook", "postgres"}) != ""
 }
 
-// keyName returns a key as a message may quote it. In rowtap.yaml a key that does not look like one may be a secret with
-// its own key before it: {passcode:SECRET} is a mapping with the key passcode:SECRET. It is then hidden.
+// keyName returns a key for use in messages. In rowtap.yaml, a key that does not look like one may
+// contain a secret: {passcode:SECRET} is a mapping with the key passcode:SECRET. Such a key is
+// hidden.
 func (f *file) keyName(n *node) string {
 	oneWord := !strings.ContainsAny(n.text, " .-")
 	if !f.settings || plainKey.MatchString(n.text) && (oneWord || !secretWord.MatchString(n.text)) {

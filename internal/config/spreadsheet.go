@@ -10,12 +10,13 @@ import (
 	"strings"
 )
 
-// spreadsheetID is what Google makes ids of (https://developers.google.com/workspace/sheets/api/guides/concepts).
+// spreadsheetID matches spreadsheet IDs
+// (https://developers.google.com/workspace/sheets/api/guides/concepts).
 var spreadsheetID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,200}$`)
 
-// ParseSpreadsheet returns the id of a spreadsheet given by its id or by its address in the browser, and the gid of the
-// worksheet that the address shows, or nil if it shows none. Its errors say what else the address is of: files that
-// only look like spreadsheets cannot be read by the Sheets API.
+// ParseSpreadsheet parses a spreadsheet's ID or its URL in the browser. It returns the ID and the
+// gid in the URL, or nil without one. Errors identify URLs of other files, because the Sheets API
+// cannot read files that only look like spreadsheets.
 func ParseSpreadsheet(text string) (id string, gid *int64, err error) {
 	text = strings.TrimSpace(text)
 	if spreadsheetID.MatchString(text) {
@@ -45,7 +46,7 @@ func ParseSpreadsheet(text string) (id string, gid *int64, err error) {
 	return id, gidOf(u), nil
 }
 
-// notAnID says what is wrong with a text that is neither an id nor a URL.
+// notAnID returns an error for a text that is neither an ID nor a URL.
 func notAnID(text string) error {
 	switch strings.ToLower(path.Ext(text)) {
 	case ".xlsx", ".xls", ".csv", ".ods":
@@ -54,8 +55,8 @@ func notAnID(text string) error {
 	return errors.New("is not the URL or ID of a spreadsheet (an ID has letters, digits, - and _)")
 }
 
-// idOfPath returns the id in the path of an address: /spreadsheets/d/ID/edit, /spreadsheets/u/0/d/ID or, of a
-// Workspace, /a/DOMAIN/spreadsheets/d/ID.
+// idOfPath returns the ID in the path of a URL: /spreadsheets/d/ID/edit, /spreadsheets/u/0/d/ID, or
+// /a/DOMAIN/spreadsheets/d/ID in a Workspace.
 func idOfPath(urlPath string) (string, error) {
 	parts := strings.Split(strings.Trim(urlPath, "/"), "/")
 	if len(parts) > 2 && parts[0] == "a" {
@@ -79,7 +80,7 @@ func idOfPath(urlPath string) (string, error) {
 	return parts[1], nil
 }
 
-// gidOf returns the gid in an address, behind # or, where nothing is there, behind ?.
+// gidOf returns the gid in a URL's fragment, or else in its query; nil if neither has one.
 func gidOf(u *url.URL) *int64 {
 	for _, part := range []string{u.Fragment, u.RawQuery} {
 		values, err := url.ParseQuery(part)

@@ -12,7 +12,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// parse returns the top of the file's one document, or nil after reporting why there is none.
+// parse returns the root of the file's single document. It reports mistakes and then returns nil.
 func (f *file) parse(text []byte) *yaml.Node {
 	loader, err := yaml.NewLoader(bytes.NewReader(text))
 	if err != nil {
@@ -51,8 +51,8 @@ func (f *file) parse(text []byte) *yaml.Node {
 	return nil
 }
 
-// hasKnownKey tells whether a document is a mapping with at least one key of its kind of file. What is not may be any file, a
-// passcode or a private key perhaps: nothing of it is shown, nor read.
+// hasKnownKey reports whether a document is a mapping with at least one key of its kind of file.
+// Any other document may be a passcode or a private key, so nothing of it is read or shown.
 func (f *file) hasKnownKey(root *yaml.Node) bool {
 	if root.Kind != yaml.MappingNode {
 		return false
@@ -69,7 +69,8 @@ func (f *file) hasKnownKey(root *yaml.Node) bool {
 	return false
 }
 
-// reportSyntax reports why a text is not YAML, in words that quote nothing of it: it might be a secret.
+// reportSyntax reports why a text is not YAML. It quotes nothing of the text, which may be a
+// secret.
 func (f *file) reportSyntax(err error) {
 	loadErr, ok := errors.AsType[*yaml.LoadError](err)
 	if !ok {
@@ -77,13 +78,14 @@ func (f *file) reportSyntax(err error) {
 		return
 	}
 	at := loadErr.Mark
-	// What was opened and never closed is found out lines below; where it was opened says more.
+	// The parser notices an unclosed bracket or quote lines below; the place where it was opened is
+	// more useful.
 	for _, late := range []string{"end of stream", "',' or ", "expected ':'"} {
 		if strings.Contains(loadErr.Message, late) && loadErr.ContextMark.Line > 0 {
 			at = loadErr.ContextMark
 		}
 	}
-	// At the end of the file the last line is the one to look at.
+	// At the end of the file, point to the last line that is not blank.
 	last := len(f.lines)
 	for last > 1 && strings.TrimSpace(f.lines[last-1]) == "" {
 		last--
@@ -98,7 +100,7 @@ func (f *file) reportSyntax(err error) {
 // startsWithStar matches a line whose value begins with a *.
 var startsWithStar = regexp.MustCompile(`(:|-) +\*`)
 
-// explain puts a message of the YAML library into an operator's words.
+// explain translates a message of the YAML library, with a suggestion.
 func (f *file) explain(message string, at yaml.Mark) (explanation, suggestion string) {
 	line := ""
 	if at.Line >= 1 && at.Line <= len(f.lines) {
@@ -141,7 +143,7 @@ func (f *file) explain(message string, at yaml.Mark) (explanation, suggestion st
 	case startsWithStar.MatchString(line):
 		return "an unquoted text that begins with * is a YAML alias", `put it in quotes, such as "*/2 * * * *"`
 	case has("incompatible YAML"):
-		return "unknown YAML version", "leave the %YAML line out"
+		return "unknown YAML version", "remove the %YAML line"
 	}
 	return "is not YAML", ""
 }

@@ -6,14 +6,15 @@ import (
 	"strings"
 )
 
-// table declares the keys of a section that is read into a T, each once. The reader with its "did
-// you mean", the JSON Schema, check --print, [Keys] and the comments of rowtap new all go by it.
+// table declares the keys of a section that is read into a T, each once. The reader with its
+// suggestions, the JSON Schema, check --print, [Keys] and the comments of rowtap new use it.
 type table[T any] struct {
-	keys   []key[T] // in the order in which they are read, printed and listed
+	keys   []key[T] // in reading, printing and listing order
 	groups []group
-	// check checks what no key can say alone, and fills in the rest of a T. It is called last.
+	// check checks rules that involve several keys, and sets the remaining fields of a T. It is
+	// called last.
 	check func(s *section, to *T)
-	// also returns what check checks, as far as a schema can say it.
+	// also returns schemas for the rules of check, as far as JSON Schema can express them.
 	also func() []schema
 }
 
@@ -22,33 +23,33 @@ type key[T any] struct {
 	Key
 	shape
 	read  func(v value, to *T)
-	print func(from *T, always bool) any // nil: nothing is printed
+	print func(from *T, always bool) any // nil omits the key
 }
 
-// Key is what is declared of a key, for people.
+// Key describes a declared key for users.
 type Key struct {
-	// Path is its name, behind the keys on the way to it: state.history. NAME stands for any name,
-	// [] for each item of a list.
+	// Path is the key's name after the keys that lead to it: state.history. NAME stands for any
+	// name, [] for each item of a list.
 	Path    string
-	Kind    string // such as "duration", or its values in backticks
-	About   string // what it is for
-	Example string // a value as a file has it; "" for sections
-	Default string // what counts without the key, as a file has it
-	Absent  string // or in words, values in backticks; "": nothing, or see Must
-	Must    string // what to write where the key is missing; "": it may be left out
-	With    string // the key that it has no effect without, or the key and its value: "type: phone"
+	Kind    string // such as "duration", or the allowed values in backticks
+	About   string // description
+	Example string // example value in YAML; "" for sections
+	Default string // default value in YAML; "" if there is none
+	Absent  string // default in words, with values in backticks; "" for none, or see Must
+	Must    string // hint if the key is missing; "" if it is optional
+	With    string // key without which this one has no effect, or "KEY: VALUE"
 
-	local bool // it may differ between machines that share their state
+	local bool // may differ between machines that share their state
 }
 
-// group is a choice of keys: one of them must be there, and only one, unless several is true.
+// group is a set of keys of which one is required, and only one is allowed unless several is true.
 type group struct {
 	keys    []string
 	several bool
-	must    string // what to write where none is there
+	must    string // hint if none is given
 }
 
-// field declares a key. at returns where in a T its value is kept.
+// field declares a key. at returns the field of a T that holds its value.
 func field[T, V any](name string, k kind[V], at func(*T) *V, about string, more Key) key[T] {
 	more.Path, more.Kind, more.About = name, k.name, about
 	if k.choices != nil {
@@ -70,7 +71,7 @@ func field[T, V any](name string, k kind[V], at func(*T) *V, about string, more 
 	}
 }
 
-// whole is where a key is kept that fills several fields.
+// whole is the at of keys that set several fields.
 func whole[T any](t *T) *T { return t }
 
 // names returns the names of the keys.
@@ -82,7 +83,7 @@ func (t *table[T]) names() []string {
 	return names
 }
 
-// read reads a section. What is wrong in it is reported, and keeps its default.
+// read reads a section. It reports mistakes; keys with mistakes keep their defaults.
 func (t *table[T]) read(v value, to *T) {
 	s := v.section()
 	for _, k := range t.keys {
@@ -95,7 +96,7 @@ func (t *table[T]) read(v value, to *T) {
 			k.read(in, to)
 		case !given && k.Must != "":
 			s.missing(k.Path, k.Must)
-		case !given && k.section: // for its defaults
+		case !given && k.section: // to set its defaults
 			k.read(value{node: &node{kind: mapping}, f: s.f, at: s.at, path: in.path}, to)
 		}
 	}
@@ -108,8 +109,8 @@ func (t *table[T]) read(v value, to *T) {
 	s.done(t.names())
 }
 
-// allows tells whether what a key has no effect without is there, and reports it if not. Where that
-// has a mistake of its own, it is enough.
+// allows reports whether the key that k depends on is set, and reports a mistake if it is not,
+// unless that key has a mistake itself.
 func (t *table[T]) allows(s *section, k key[T], in value) bool {
 	name, want, _ := strings.Cut(k.With, ": ")
 	if name == "" {
@@ -129,7 +130,7 @@ func (t *table[T]) allows(s *section, k key[T], in value) bool {
 	return false
 }
 
-// check reports a group of keys none of which is there, or more than one.
+// check reports a group without a key, or with more than one.
 func (g group) check(s *section) {
 	first := ""
 	for _, name := range g.keys {
@@ -146,7 +147,7 @@ func (g group) check(s *section) {
 	}
 }
 
-// print returns a section as check --print shows it.
+// print returns a section for check --print.
 func (t *table[T]) print(from *T) document {
 	var d document
 	for _, k := range t.keys {
@@ -157,8 +158,8 @@ func (t *table[T]) print(from *T) document {
 	return d
 }
 
-// Keys returns the keys of rowtap.yaml ("rowtap") or of a zap file ("zap"): each section, and then
-// the keys in it.
+// Keys returns the keys of rowtap.yaml ("rowtap") or of a zap file ("zap"): each section is
+// followed by the keys in it.
 func Keys(kind string) []Key {
 	if kind == "rowtap" {
 		return settingsKeys.list("")
@@ -166,8 +167,8 @@ func Keys(kind string) []Key {
 	return zapKeys.list("")
 }
 
-// list returns the keys of a section, and behind each the keys in it. path is what comes before
-// their names.
+// list returns the keys of a section, each followed by the keys in it, with a prefix before their
+// paths.
 func (t *table[T]) list(path string) []Key {
 	var all []Key
 	for _, k := range t.keys {
@@ -180,7 +181,7 @@ func (t *table[T]) list(path string) []Key {
 	return all
 }
 
-// inside returns what lists the keys of a section behind the path of its key.
+// inside returns a function that lists the keys of a section below the path of its key.
 func (t *table[T]) inside(separator string) func(path string) []Key {
 	return func(path string) []Key { return t.list(path + separator) }
 }

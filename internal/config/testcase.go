@@ -8,14 +8,14 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// testsKind has a zap's test cases, which are not printed.
+// testsKind is the list of a zap's test cases, which are not printed.
 var testsKind = func() kind[[]TestCase] {
 	k := sections(&testKeys, listing{want: "a list of {row, record} and {row, error}"}, testKeys.schema, func([]TestCase) any { return nil })
 	k.inner = testKeys.inside("[].")
 	return k
 }()
 
-// cellsKind has the cells of a test case, by column.
+// cellsKind is a section of the cells of a test case, by column.
 var cellsKind = custom("section of cells", func() schema {
 	return schema{"type": []string{"object", "null"}, "additionalProperties": schema{"type": append([]string{"null"}, scalars...)}}
 }, func(v value, c *TestCase) {
@@ -31,7 +31,7 @@ var cellsKind = custom("section of cells", func() schema {
 	}
 }, nil)
 
-// recordKind is a record to expect: a mapping, or a list of one for each action; null is none.
+// recordKind is the expected record, or a list of one per action; null expects none.
 var recordKind = custom("section, or a list of them", func() schema {
 	return schema{"type": []string{"object", "array", "null"}, "items": schema{"type": []string{"object", "null"}}}
 }, func(v value, c *TestCase) {
@@ -40,7 +40,7 @@ var recordKind = custom("section, or a list of them", func() schema {
 	}
 }, nil)
 
-// records reads record: a mapping, or a list of one for each action.
+// records returns the expected records of a record key: a mapping, or a list of one per action.
 func (v value) records(actions []Action) []map[string]any {
 	records := make([]map[string]any, len(actions))
 	if v.kind == mapping {
@@ -72,7 +72,7 @@ func (v value) records(actions []Action) []map[string]any {
 	return records
 }
 
-// meant returns which action a single record is to be of: the only one, or the only one of the
+// meant returns the action that a single record is for: the only one, or the only one with the
 // record's type.
 func meant(record map[string]any, actions []Action) (i int, ok bool) {
 	if len(actions) == 1 {
@@ -90,7 +90,7 @@ func meant(record map[string]any, actions []Action) (i int, ok bool) {
 	return i, ok
 }
 
-// cell returns a scalar as a cell of its YAML type. A date without quotes is a date cell.
+// cell returns a scalar as a cell of its YAML type. An unquoted date is a date cell.
 func (v value) cell() row.Cell {
 	if v.kind != scalar {
 		v.wrongKind("a cell: text, a number, true, false or a date")
@@ -115,11 +115,10 @@ func (v value) cell() row.Cell {
 	return row.Cell{}
 }
 
-// maxCell is the greatest whole number below which a sheet, whose numbers are float64, holds every
-// whole number.
+// maxCell is 2^53: sheets store numbers as float64, which hold every whole number up to it.
 const maxCell = 1 << 53
 
-// json returns a value as one that JSON has.
+// json returns a value as decoded JSON.
 func (v value) json() any {
 	switch v.kind {
 	case broken:
@@ -152,8 +151,7 @@ func (v value) json() any {
 	return nil
 }
 
-// parseTimestamp parses what YAML takes for a date or a time without a zone, which date cells do
-// not have.
+// parseTimestamp parses a YAML date or time without a zone, which date cells do not have.
 func parseTimestamp(text string) (time.Time, bool) {
 	for _, layout := range []string{"2006-1-2", "2006-1-2 15:4:5", "2006-1-2T15:4:5"} {
 		if t, err := time.Parse(layout, strings.TrimSpace(text)); err == nil {

@@ -10,21 +10,23 @@ import (
 )
 
 const (
-	maxDepth = 64     // of values in values
-	maxNodes = 50_000 // of a file once its aliases are followed: a small file can name billions
+	maxDepth = 64 // maximum nesting of values
+	// maxNodes is the maximum number of values in a file with aliases resolved: a small file can
+	// have billions.
+	maxNodes = 50_000
 )
 
-// nodeKind is what a node is.
+// nodeKind is the kind of a node.
 type nodeKind uint8
 
 const (
-	broken nodeKind = iota // reported already; whoever meets it says nothing more
+	broken nodeKind = iota // already reported; readers ignore it
 	scalar
 	sequence
 	mapping
 )
 
-// node is a value of a YAML file: aliases followed, merge keys merged, ${…} expanded.
+// node is a value of a YAML file with aliases resolved, merge keys merged and ${…} expanded.
 type node struct {
 	kind         nodeKind
 	line, column int
@@ -32,19 +34,19 @@ type node struct {
 
 	// Of scalars:
 	text     string // the value
-	raw      string // the value before ${…} was expanded, which may be shown
+	raw      string // the value before ${…} was expanded, safe to show
 	tag      string // !!str, !!int, !!float, !!bool, !!null or !!timestamp
-	expanded bool   // a ${…} was in it
-	textAt   place  // where the text begins, behind quotes
+	expanded bool   // it contained ${…}
+	textAt   place  // start of the text, after an opening quote
 
 	items []*node // of sequences
-	pairs []pair  // of mappings, each key once
+	pairs []pair  // of mappings; keys are unique
 }
 
-// pair is a key, which is always a scalar, and its value.
+// pair is a key, always a scalar, and its value.
 type pair struct{ key, value *node }
 
-// shown returns a scalar's value as a message may quote it.
+// shown returns the text of a scalar for use in messages.
 func (n *node) shown() string {
 	if n.expanded {
 		return n.raw
@@ -52,16 +54,17 @@ func (n *node) shown() string {
 	return n.text
 }
 
-// null tells whether nothing was written.
+// null reports whether the value is empty.
 func (n *node) null() bool { return n.kind == scalar && n.tag == "!!null" }
 
-// builder turns the nodes of the YAML library into ours.
+// builder converts nodes of the YAML library.
 type builder struct {
 	*file
 	built   int
-	tooMany bool // it is given up
+	tooMany bool // a limit was exceeded; the tree is incomplete
 	extents map[*yaml.Node]extent
-	// runes are those of the line lastLine: columns count characters, and a line can hold the whole file.
+	// runes are the characters of line lastLine. Columns count characters, and one line can hold
+	// the whole file.
 	runes    []rune
 	lastLine int
 }
@@ -72,12 +75,12 @@ func (f *file) tree(root *yaml.Node) *node {
 	b.locate(root)
 	n := b.build(root, 0)
 	if b.tooMany {
-		return nil // what is left of it would be misread
+		return nil // an incomplete tree would cause false reports
 	}
 	return n
 }
 
-// locate lists the places of all nodes in the order of the text.
+// locate records the places of all nodes in file order.
 func (b *builder) locate(n *yaml.Node) {
 	first := len(b.order)
 	b.order = append(b.order, place{n.Line, n.Column})
@@ -87,7 +90,7 @@ func (b *builder) locate(n *yaml.Node) {
 	b.extents[n] = extent{first, len(b.order)}
 }
 
-// build returns our node of a node.
+// build converts a node.
 func (b *builder) build(y *yaml.Node, depth int) *node {
 	n := &node{line: y.Line, column: y.Column, extent: b.extents[y]}
 	if b.tooMany {
@@ -122,7 +125,7 @@ func (b *builder) build(y *yaml.Node, depth int) *node {
 	return n
 }
 
-// scalar fills the node of a scalar.
+// scalar sets the fields of a scalar.
 func (b *builder) scalar(n *node, y *yaml.Node) {
 	n.raw, n.text, n.tag = y.Value, y.Value, y.ShortTag()
 	n.textAt = b.textPlace(y)
@@ -149,8 +152,8 @@ var (
 	decimalNumber = regexp.MustCompile(`^[-+]?([0-9]+\.[0-9]*|\.?[0-9]+)([eE][-+]?[0-9]+)?$`)
 )
 
-// plainTag returns the tag of a text that came from ${…} without quotes: it may be a number or a boolean, but never
-// anything that YAML has a syntax for.
+// plainTag returns the tag of a text that came from an unquoted ${…}: it may be a number or a
+// boolean, but never YAML syntax.
 func plainTag(text string) string {
 	switch {
 	case wholeNumber.MatchString(text):
@@ -163,8 +166,8 @@ func plainTag(text string) string {
 	return "!!str"
 }
 
-// textPlace returns where a scalar's text begins: behind its anchor, tag and opening quote, or in the line below the
-// sign of a block.
+// textPlace returns the start of a scalar's text: after its anchor, tag and opening quote, or on
+// the line below a block indicator.
 func (b *builder) textPlace(y *yaml.Node) place {
 	at := place{y.Line, y.Column}
 	rest := ""
@@ -191,10 +194,10 @@ func (b *builder) textPlace(y *yaml.Node) place {
 	return at
 }
 
-// maxAfter is as many characters as [builder.after] returns.
+// maxAfter is the maximum number of characters that [builder.after] returns.
 const maxAfter = 512
 
-// after returns the line of a place from there on, the beginning of what is long.
+// after returns the rest of a line from a place on, at most maxAfter characters.
 func (b *builder) after(p place) string {
 	if p.line < 1 || p.line > len(b.lines) {
 		return ""
@@ -206,7 +209,7 @@ func (b *builder) after(p place) string {
 	return string(b.runes[from:min(from+maxAfter, len(b.runes))])
 }
 
-// referencePos returns the place of the ${…} that text begins with, in the scalar n.
+// referencePos returns the position in the scalar n of the ${…} that text begins with.
 func (b *builder) referencePos(n *node, text string) Pos {
 	if i := strings.Index(text, "}"); i >= 0 {
 		text = text[:i+1]
@@ -224,7 +227,7 @@ func (b *builder) referencePos(n *node, text string) Pos {
 	return b.pos(at.line, at.column)
 }
 
-// mapping fills the node of a mapping. Keys that the mapping writes win over those it merges.
+// mapping sets the pairs of a mapping. Its own keys take precedence over merged ones.
 func (b *builder) mapping(n *node, y *yaml.Node, depth int) {
 	lines := make(map[string]int, len(y.Content)/2) // by key
 	var merged []*yaml.Node
@@ -262,7 +265,8 @@ func (b *builder) mapping(n *node, y *yaml.Node, depth int) {
 	}
 }
 
-// merge adds the pairs of a merge key's value (https://yaml.org/type/merge.html) whose keys are not in lines yet.
+// merge adds the pairs of a merge key's value (https://yaml.org/type/merge.html) whose keys are not
+// in lines.
 func (b *builder) merge(n *node, lines map[string]int, value *node) {
 	sources := []*node{value}
 	if value.kind == sequence {

@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// maxRows is how many rows a worksheet can have at most, one column wide
+// maxRows is the maximum number of rows of a worksheet with a single column
 // (https://support.google.com/drive/answer/37603).
 const maxRows = 10_000_000
 
-// copiesSettle is how long a copy of a row settles unless the file gives settle.
+// copiesSettle is how long copies of rows settle if settle is not given.
 const copiesSettle = time.Minute
 
-// checkTrigger fills in what depends on several keys.
+// checkTrigger checks rules that involve several keys, and sets the fields that depend on them.
 func (s *section) checkTrigger(t *Trigger) {
 	t.Pos, t.ColumnPos = s.keyPos(), s.places
 	if _, given := s.key("worksheet"); !given && !t.Worksheet.ByGID {
@@ -28,8 +28,8 @@ func (s *section) checkTrigger(t *Trigger) {
 	}
 }
 
-// spreadsheetKind is the address of a spreadsheet, or its id. The gid in an address counts where no
-// worksheet is named.
+// spreadsheetKind is the URL or ID of a spreadsheet. The gid in a URL is used if no worksheet is
+// given.
 var spreadsheetKind = custom("address or ID", filledScalar, func(v value, t *Trigger) {
 	text, ok := v.filled()
 	if !ok {
@@ -58,7 +58,7 @@ var worksheetKind = func() kind[Trigger] {
 		}
 		t.Worksheet = Worksheet{Pos: v.pos()}
 		if _, ok := v.filled(); ok {
-			t.Worksheet.Title = v.text // with its white space: Sheets keeps it
+			t.Worksheet.Title = v.text // untrimmed: Sheets keeps white space
 		}
 	}, func(t Trigger) any {
 		if t.Worksheet.ByGID {
@@ -70,7 +70,7 @@ var worksheetKind = func() kind[Trigger] {
 	return k
 }()
 
-// startKind is now, beginning, or the sheet row up to which rows are old.
+// startKind is now, beginning, or the last sheet row that is not new.
 var startKind = custom("`now`, `beginning` or a sheet row", func() schema {
 	return schema{"anyOf": []schema{{"type": "integer", "minimum": 1, "maximum": maxRows}, choiceSchema("now", "beginning")}}
 }, func(v value, t *Trigger) {
@@ -102,7 +102,7 @@ var startKind = custom("`now`, `beginning` or a sheet row", func() schema {
 	return t.Start.Row
 })
 
-// settleKind is how long rows settle, copies too.
+// settleKind is the settle time of all rows, including copies.
 var settleKind = func() kind[Trigger] {
 	k := duration(0)
 	return custom(k.name, k.schema, func(v value, t *Trigger) {
@@ -116,7 +116,7 @@ var settleKind = func() kind[Trigger] {
 	})
 }()
 
-// recheckKind is a duration, or auto, which is 0.
+// recheckKind is a duration, or auto, which is stored as 0.
 var recheckKind = func() kind[time.Duration] {
 	k := duration(time.Second)
 	return custom("duration, or `auto`", func() schema {

@@ -8,33 +8,34 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// Zap is one recipe: a trigger, an optional filter, one or more actions. One YAML file each.
+// Zap is a trigger, an optional filter, and one or more actions. Each zap has its own YAML file.
 type Zap struct {
 	Name     string
 	File     string // the path it was read from
 	Enabled  bool
-	Shadow   bool // map and dry-run, send nothing
+	Shadow   bool // map rows and validate records, but send nothing
 	Schedule Schedule
 	Trigger  Trigger
-	Filter   *Template // an expression without braces; nil: every row passes
-	Actions  []Action  // of each row, in this order; at least one
-	Redact   []string  // tidy names of columns whose cells history and page do not show
-	// RedactPos has the place of each name in Redact.
+	Filter   *Template // expression without braces; nil passes every row
+	Actions  []Action  // for each row, in this order; at least one
+	Redact   []string  // tidy names of columns that history and page do not show
+	// RedactPos maps the names in Redact to their positions.
 	RedactPos map[string]Pos
 	Tests     []TestCase
 }
 
-// TestCase is one of a zap file's own tests: what becomes of a row.
+// TestCase is a test case of a zap file: a row and the expected records or error.
 type TestCase struct {
-	// Row has the cells by tidy column name, typed as the YAML scalar is: text, number, boolean, date; null is blank.
+	// Row has the cells by tidy column name. Their types are those of the YAML scalars: text,
+	// number, boolean or date; null is a blank cell.
 	Row map[string]row.Cell
-	// ColumnPos has the place of each name in Row.
+	// ColumnPos maps the names in Row to their positions.
 	ColumnPos map[string]Pos
-	// Records has the record to expect of each of the zap's actions, decoded: string, bool, int64, float64, nil, []any and
-	// map[string]any. A nil one is not compared. There is none where Error is given, and where the filter is to drop the
-	// row (`record: null`).
+	// Records has the expected record of each action, decoded: string, bool, int64, float64, nil,
+	// []any and map[string]any. A nil record is not compared. Records is nil if Error is set, or if
+	// the filter must skip the row (`record: null`).
 	Records []map[string]any
-	// Error is a part of the error text to expect of one of the actions, or "".
+	// Error is a part of the expected error message of one of the actions, or "".
 	Error string
 	Pos   Pos
 }
@@ -53,20 +54,20 @@ type Trigger struct {
 	Worksheet     Worksheet
 	HeaderRow     int // 1-based
 	Start         Start
-	Require       []string // tidy column names; nil: those that the identity uses. An empty list asks for none
+	Require       []string // tidy names; nil for the columns of the ID, empty for none
 	Settle        time.Duration
-	SettleCopies  time.Duration // of a new row that equals one which was there before: a minute unless the file gives settle
+	SettleCopies  time.Duration // of copies of earlier rows: a minute unless settle is given
 	Key           []string
 	Ignore        []string
 	Unsure        Unsure
 	Recheck       time.Duration // 0 is auto
 	MaxNewRows    int           // 0: no limit
 	Pos           Pos
-	// ColumnPos has the place of each name in Require, Key and Ignore.
+	// ColumnPos maps the names in Require, Key and Ignore to their positions.
 	ColumnPos map[string]Pos
 }
 
-// Worksheet names one tab, by title or by gid.
+// Worksheet identifies a worksheet by title or gid.
 type Worksheet struct {
 	Title string
 	GID   int64
@@ -74,14 +75,14 @@ type Worksheet struct {
 	Pos   Pos
 }
 
-// Start says which rows are there already when a zap is first loaded.
+// Start decides which rows count as old when a zap is first loaded.
 type Start struct {
-	Row       int  // rows up to this 1-based sheet row are old; only if neither of the others
+	Row       int  // rows up to this 1-based sheet row are old; unless Now or Beginning is set
 	Now       bool // every row is old
-	Beginning bool // none is
+	Beginning bool // no row is old
 }
 
-// Unsure says what becomes of a row that may be a new one or an edited old one.
+// Unsure is the policy for a row that may be new or an edited earlier one.
 type Unsure string
 
 // The values of unsure.
@@ -93,22 +94,22 @@ const (
 
 // Action is CleverTap › Create/Update User Profile or CleverTap › Upload Event.
 type Action struct {
-	// Name tells the actions of a zap apart: the event's; upload_event/2 is the second upload_event.
+	// Name distinguishes the actions of a zap: the event, followed by /2 for its second action.
 	Name          string
 	Event         ActionEvent
 	Account       *CleverTapAccount
 	IDKind        IDKind
 	ID            Template
 	Time          *Template // nil: when the row was detected
-	EventName     *Template // of upload_event only
+	EventName     *Template // for upload_event only
 	Properties    []Property
 	AllProperties bool // properties: all, or {all: true, …}
-	// AllMapped tells of {all: true, …}: Properties then come in place of columns, Omit leaves columns out, and an event leaves out the
-	// column that names its user.
+	// AllMapped is set for {all: true, …}: Properties then replace columns, Omit excludes columns,
+	// and an event excludes the column that identifies its user.
 	AllMapped bool
-	AllPos    Pos // of all in it
+	AllPos    Pos // of the key all
 	Omit      []OmittedColumn
-	Items     [][]Property // of Charged: the properties of each item
+	Items     [][]Property // for Charged: the properties of each item
 	ItemsPos  Pos
 	Pos       Pos
 }
@@ -119,7 +120,7 @@ type OmittedColumn struct {
 	Pos  Pos
 }
 
-// ActionEvent is what an action does.
+// ActionEvent is the event of an action.
 type ActionEvent string
 
 // The actions.
@@ -128,7 +129,7 @@ const (
 	UploadEvent             ActionEvent = "upload_event"
 )
 
-// RecordType returns the "type" of the records that such an action uploads
+// RecordType returns the "type" of the action's records
 // (https://developer.clevertap.com/docs/upload-user-profiles-api).
 func (e ActionEvent) RecordType() string {
 	if e == UploadEvent {
@@ -137,11 +138,11 @@ func (e ActionEvent) RecordType() string {
 	return "profile"
 }
 
-// IDKind is which of CleverTap's four keys names the user
-// (https://developer.clevertap.com/docs/upload-user-profiles-api). Its value is the record's own key.
+// IDKind is the key of a record that identifies the user
+// (https://developer.clevertap.com/docs/upload-user-profiles-api).
 type IDKind string
 
-// The keys that name a user. In YAML: identity, object_id, fbid, gpid.
+// The keys that identify a user. In YAML: identity, object_id, fbid, gpid.
 const (
 	Identity IDKind = "identity"
 	ObjectID IDKind = "objectId"
@@ -149,12 +150,12 @@ const (
 	GPID     IDKind = "GPID"
 )
 
-// Template is a value of a zap file that may hold {{…}}, with the place it came from.
+// Template is a value of a zap file that may contain {{…}}, with its position.
 type Template struct {
 	Text string
 	Pos  Pos
-	// Literal is the YAML scalar as it was written when it is not text: a bool, int64 or float64; nil for text.
-	// `Score: 5` is the number 5, `Score: "5"` the text.
+	// Literal is the value of a YAML scalar that is not text: a bool, int64 or float64; nil for
+	// text. `Score: 5` is the number 5, `Score: "5"` is text.
 	Literal any
 }
 
@@ -163,17 +164,18 @@ type Property struct {
 	Name    string
 	NamePos Pos
 	Value   Template
-	Type    PropertyType // "" is auto
-	Op      Op           // "" is set
-	Country string       // of type phone; ISO 3166-1 alpha-2, upper case
-	// CountryFrom gives the country of each row, of type phone: its code or English name. nil: Country does.
+	Type    PropertyType // "" for auto
+	Op      Op           // "" for set
+	Country string       // for type phone: ISO 3166-1 alpha-2, upper case
+	// CountryFrom is the template of the country of each row, a code or English name, for type
+	// phone; nil to use Country.
 	CountryFrom *Template
-	Formats     []string // of type date: tried in order; none: the forms that need no format
-	Timezone    string   // of type date; IANA
-	Separator   string   // of type list; "" is ","
-	Decimal     string   // of type number; "" is "."
-	Thousands   string   // of type number: between groups of digits; "" is nothing
-	Currency    bool     // of type number: a currency may be before or behind it
+	Formats     []string // for type date: tried in order; if empty, no format is needed
+	Timezone    string   // for type date: IANA name
+	Separator   string   // for type list; "" for ","
+	Decimal     string   // for type number; "" for "."
+	Thousands   string   // for type number: digit group separator; "" for none
+	Currency    bool     // for type number: accept a currency before or after it
 }
 
 // PropertyType is how a property's value is read.

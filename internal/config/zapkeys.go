@@ -130,8 +130,8 @@ var actionKeys = table[Action]{
 	},
 }
 
-// propertyKeys are the keys of a property's long form. Its defaults are not filled in: they would
-// make every property a long one in check --print.
+// propertyKeys are the keys of a property's long form. They have no Default, which would print
+// every property in its long form.
 var propertyKeys = table[Property]{
 	keys: []key[Property]{
 		field("value", valueKind, func(p *Property) *Template { return &p.Value },

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// Account says why a CleverTap account accepts no records. The zero value is a working account.
+// Account is the reason why a CleverTap account accepts no records. The zero value is a working
+// account.
 type Account struct {
 	Err   error     // of its last upload; nil: it was processed
 	Shut  bool      // the account does not recover without an operator

@@ -83,8 +83,8 @@ func (o Options) keyedBy() []string {
 // zero byte.
 const anyCase = "\x00i"
 
-// Unsure says what to do with a row that may be a new one or an edited old one. The values are
-// those of zap files.
+// Unsure is the policy for a row that may be new or an edited earlier one. The values are those of
+// zap files.
 type Unsure string
 
 // The values of Unsure.

@@ -155,7 +155,7 @@ func TestColumnsThatChange(t *testing.T) {
 }
 
 // tallyOfChanging counts old rows that were sent or held, and added rows that were lost although
-// none was deleted. heldAlone counts rows held while nobody worked on the sheet.
+// none was deleted. heldAlone counts rows held while the sheet was not edited.
 type tallyOfChanging struct{ sent, lost, held, heldAlone int }
 
 // pollAfterWork polls after up to two changes and counts the results. It returns the number of rows

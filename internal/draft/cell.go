@@ -10,7 +10,8 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// typed gives a property the type that its column's name and cells ask for, or says what they leave in doubt.
+// typed sets the type of a property that its column's name and cells suggest, or a doubt if they
+// are ambiguous.
 func (s *suggesting) typed(p *Property, c *column) {
 	own := ""
 	if !s.event() {
@@ -30,9 +31,10 @@ func (s *suggesting) typed(p *Property, c *column) {
 	if p.Doubt != "" {
 		return
 	}
-	// One bad cell among many is for its row to say; where it is one of five, the property is hardly what the column is for.
+	// A few bad cells among many fail their own rows. If more than one in five is bad, the property
+	// probably is not what the column is for.
 	if bad := s.unreadable(p.Property, c.cells); 5*bad > len(c.cells) {
-		p.Doubt = fmt.Sprintf("%d of %d sampled cells would fail their rows as %s", bad, len(c.cells), kindOf(p))
+		p.Doubt = fmt.Sprintf("%d of %d sampled cells would be rejected as %s", bad, len(c.cells), kindOf(p))
 	}
 }
 
@@ -43,7 +45,7 @@ func kindOf(p *Property) string {
 	return "type " + string(p.Type)
 }
 
-// phone makes a property a phone number, if it is known of which country.
+// phone makes a property a phone number, or sets a doubt if the country is needed and unknown.
 func (s *suggesting) phone(p *Property, c *column) {
 	p.Type, p.Country = config.Phone, s.Country
 	if s.Country != "" {
@@ -57,7 +59,7 @@ func (s *suggesting) phone(p *Property, c *column) {
 	}
 }
 
-// separatorOf returns what separates the values of lists; "" where nothing does.
+// separatorOf returns the separator of the lists in some cells, or "".
 func separatorOf(cells []row.Cell) string {
 	for _, separator := range []string{",", ";", "|"} {
 		for _, cell := range cells {
@@ -69,11 +71,12 @@ func separatorOf(cells []row.Cell) string {
 	return ""
 }
 
-// looksDated tells whether a column's texts may be dates: each has a number and something beside it, and none is long.
+// looksDated reports whether a column's texts may be dates: each is short and has a digit and
+// another character.
 func (s *suggesting) looksDated(c *column) bool {
 	texts := textsOf(c.cells)
 	if len(texts) == 0 {
-		return false // date cells are dates by themselves
+		return false // date cells need no type
 	}
 	const longest = 40
 	for _, cell := range texts {
@@ -97,12 +100,12 @@ func textsOf(cells []row.Cell) []row.Cell {
 	return texts
 }
 
-// date makes a property a date, in a format where its texts need one. certain says that the column's
-// name tells of dates.
+// date makes a property a date, with a format if its texts need one. certain is true if the
+// column's name implies dates.
 func (s *suggesting) date(p *Property, c *column, certain bool) {
 	texts := textsOf(c.cells)
 	if len(texts) == 0 {
-		return // date cells, or none
+		return // date cells, or no cells
 	}
 	if p.Type = config.Date; s.unreadable(p.Property, texts) == 0 {
 		return
@@ -126,8 +129,8 @@ func (s *suggesting) date(p *Property, c *column, certain bool) {
 	}
 }
 
-// formats returns the formats in which all of some texts are dates, at most one for each order of day and month: a format each, or
-// where none is enough one with ISO.
+// formats returns the formats that fit all of some texts, at most one for each order of day and
+// month: a single format, or a format and ISO if no single format fits.
 func (s *suggesting) formats(texts []row.Cell) [][]string {
 	fit := s.withFormat(texts)
 	if len(fit) > 0 {
@@ -146,7 +149,8 @@ func (s *suggesting) formats(texts []row.Cell) [][]string {
 	return fit
 }
 
-// withFormat returns the formats in which all of some texts are dates, at most one for each order of day and month.
+// withFormat returns the single formats that fit all of some texts, at most one for each order of
+// day and month.
 func (s *suggesting) withFormat(texts []row.Cell) [][]string {
 	var fit [][]string
 	for _, order := range formatsByOrder() {
@@ -161,7 +165,7 @@ func (s *suggesting) withFormat(texts []row.Cell) [][]string {
 	return fit
 }
 
-// formatsByOrder returns the formats that are tried: day first, month first, year first.
+// formatsByOrder returns the formats to try: day first, month first, year first.
 func formatsByOrder() [3][]string {
 	days := [3][]string{
 		{"dd/MM/yyyy", "dd-MM-yyyy", "dd.MM.yyyy", "dd MMM yyyy", "dd-MMM-yyyy", "dd MMMM yyyy", "dd MMM, yyyy", "EEE, dd MMM yyyy"},

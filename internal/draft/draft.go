@@ -1,11 +1,13 @@
-// Package draft writes the first version of a zap file: it reads the header of a worksheet and some of its rows, and suggests what each
-// column becomes.
+// Package draft writes the first version of a zap file. It reads the header of a worksheet and some
+// of its rows, and suggests a mapping for each column.
 //
-// It is pure: [Suggest] takes a header and rows, [File.YAML] what an operator chose; each returns a value. It promises that the file
-// loads without a mistake, that its expressions bind to the header it was made of, and that no cell is in it: cells are personal data.
+// It does no I/O: [Suggest] takes a header and rows, [File.YAML] the operator's choices. The file
+// loads without mistakes, its expressions bind to the header, and it contains no cell values,
+// because cells are personal data.
 //
-// It decides only what the cells leave no doubt about. Which number of a date is the day, which country a phone number is of: what
-// the cells do not tell stands in the file as a comment, with the question, and is in [Suggestion.Doubts].
+// It decides only what the cells make certain. Where they are ambiguous, for example which number
+// of a date is the day, or which country a phone number is from, the file has a comment with the
+// question, and [Suggestion.Doubts] has it, too.
 package draft
 
 import (
@@ -19,37 +21,37 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// Options are what a suggestion depends on beside the sheet.
+// Options are the inputs of a suggestion other than the sheet.
 type Options struct {
 	Event    config.ActionEvent
-	Identity int            // the column that names the user, counted from 0
-	Country  string         // of phone numbers without a country code; "": not known
-	Zone     *time.Location // the spreadsheet's; nil is UTC
+	Identity int            // the column that identifies the user, 0-based
+	Country  string         // of phone numbers without country code; "" if unknown
+	Zone     *time.Location // of the spreadsheet; nil for UTC
 }
 
-// Suggestion is what the columns of a worksheet become.
+// Suggestion is a suggested mapping of a worksheet.
 type Suggestion struct {
 	Identity string // a template
-	// IdentityColumn is the column that it is, as a mapping calls it.
+	// IdentityColumn is the name of the identity's column in mappings.
 	IdentityColumn string
-	// IdentityLowered: Identity is an e-mail address in lower case.
+	// IdentityLowered reports whether Identity converts an e-mail address to lower case.
 	IdentityLowered bool
-	Time            string // a template; "": none of the columns is when it happened
-	TimeUnsure      bool   // whether Time can be read is not known, or it would be of little use
+	Time            string // a template; "" if no column has the time of the row
+	TimeUnsure      bool   // Time is only a comment: it is optional, or may not be readable
 	Properties      []Property
-	Filter          string   // an example of one; "": no column suggests it
-	Redact          []string // columns whose cells history and page might better not show
+	Filter          string   // an example; "" if no column suggests one
+	Redact          []string // columns whose cells history and page should hide
 }
 
-// Property is what a column becomes.
+// Property is the suggested mapping of a column.
 type Property struct {
-	config.Property        // its value is a template; "" where there is none that is this column
-	Column          string // as the operator knows it: its name, or its letter
-	Doubt           string // why it is left to the operator; "": nothing is against it
-	Note            string // what to know of it all the same; "": nothing
+	config.Property        // its value is a template; "" if no template can refer to the column
+	Column          string // as shown to the operator: its name or letter
+	Doubt           string // why the operator must decide; "" if it is certain
+	Note            string // advice for a mapped column; "" for none
 }
 
-// Doubts returns what is left to the operator, a line for each column.
+// Doubts returns the questions that the operator must decide, one line per column.
 func (s Suggestion) Doubts() []string {
 	var all []string
 	for _, p := range s.Properties {
@@ -60,7 +62,7 @@ func (s Suggestion) Doubts() []string {
 	return all
 }
 
-// Notes returns what is to be known of the columns that are mapped, a line for each.
+// Notes returns the advice about mapped columns, one line per column.
 func (s Suggestion) Notes() []string {
 	var all []string
 	for _, p := range s.Properties {
@@ -74,7 +76,7 @@ func (s Suggestion) Notes() []string {
 // needsCountry is the doubt about phone numbers that have no country code.
 const needsCountry = "phone numbers without a country code: which country are they from? Set it, for example country: IN"
 
-// NeedsCountry tells whether a country would settle a doubt.
+// NeedsCountry reports whether a country would resolve a doubt.
 func (s Suggestion) NeedsCountry() bool {
 	for _, p := range s.Properties {
 		if p.Doubt == needsCountry {
@@ -84,12 +86,12 @@ func (s Suggestion) NeedsCountry() bool {
 	return false
 }
 
-// Suggest suggests what the columns of a header become. The rows are some of the worksheet's.
+// Suggest suggests a mapping of the columns of h, based on some rows of the worksheet.
 func Suggest(h row.Header, rows []row.Row, o Options) Suggestion {
 	s := suggesting{sheet: newSheet(h, rows), Options: o, used: map[string]bool{}}
 	s.out.Identity, s.out.IdentityColumn = mapping.ColumnTemplate(h, o.Identity), h.Name(o.Identity)
 	if slices.Contains(s.emails(), o.Identity) {
-		s.out.Identity, s.out.IdentityLowered = "{{ lower("+mapping.FilterColumn(h, o.Identity)+") }}", true
+		s.out.Identity, s.out.IdentityLowered = "{{ lower("+mapping.ExpressionColumn(h, o.Identity)+") }}", true
 	}
 	s.chooseTime()
 	s.own = s.ownNames()
@@ -110,23 +112,23 @@ func Suggest(h row.Header, rows []row.Row, o Options) Suggestion {
 	return s.out
 }
 
-// suggesting is a suggestion under way.
+// suggesting is a suggestion in progress.
 type suggesting struct {
 	sheet
 	Options
-	own    map[int]string // CleverTap's own name for a column
-	time   int            // the column that is the record's time; -1: none, or it is a property too
+	own    map[int]string // CleverTap's predefined property for each column
+	time   int            // the column of the record's time; -1 if none, or if it is only a comment
 	used   map[string]bool
-	mapped int // properties without a doubt
+	mapped int // number of properties without a doubt
 	out    Suggestion
 }
 
 func (s *suggesting) event() bool { return s.Event == config.UploadEvent }
 
-// longestName is the longest column name that is worth writing into a file, in bytes.
+// longestName is the maximum length of a column name in a file, in bytes.
 const longestName = 500
 
-// add suggests what a column becomes.
+// add adds the suggestion for a column.
 func (s *suggesting) add(i int) {
 	c := &s.columns[i]
 	p := Property{Column: c.name}
@@ -161,7 +163,7 @@ func (s *suggesting) add(i int) {
 	s.keep(p)
 }
 
-// keep adds a property, as one in doubt where CleverTap takes no more.
+// keep adds a property. Beyond CleverTap's limit it sets a doubt.
 func (s *suggesting) keep(p Property) {
 	if most := clevertap.MostProperties(s.event()); p.Doubt == "" && s.mapped >= most {
 		p.Doubt = fmt.Sprintf("CleverTap accepts at most %d properties", most)
@@ -172,8 +174,8 @@ func (s *suggesting) keep(p Property) {
 	s.out.Properties = append(s.out.Properties, p)
 }
 
-// unique returns a name that no other property has: CleverTap's own name, or base, which gets a number where it is taken or could
-// be mistaken for one of CleverTap's own.
+// unique returns a property name that is not in use: own, CleverTap's predefined name, or base. A
+// number is appended to base if it is in use or resembles a predefined name.
 func (s *suggesting) unique(base, own string) string {
 	if own != "" {
 		s.used[own] = true
@@ -187,7 +189,7 @@ func (s *suggesting) unique(base, own string) string {
 	return name
 }
 
-// cut returns the first characters of a text.
+// cut returns at most the first most characters of a text.
 func cut(s string, most int) string {
 	if r := []rune(s); len(r) > most {
 		return string(r[:most])
@@ -195,7 +197,7 @@ func cut(s string, most int) string {
 	return s
 }
 
-// chooseTime finds the column that says when a row's event happened. Of a profile it is a suggestion only.
+// chooseTime finds the column with the time of the record. For profiles it is only a comment.
 func (s *suggesting) chooseTime() {
 	s.time = -1
 	for _, name := range moments {
@@ -216,21 +218,21 @@ func (s *suggesting) chooseTime() {
 	}
 }
 
-// chooseFilter makes an example of a filter of the first column that says whether its user agrees.
+// chooseFilter suggests a filter on the first column about consent.
 func (s *suggesting) chooseFilter() {
 	for i, c := range s.columns {
 		if c.title == "" || len(c.title) > longestName || c.template == "" || !called(c.words, consents) {
 			continue
 		}
-		s.out.Filter = mapping.FilterColumn(s.header, i) + ` == "Yes"`
+		s.out.Filter = mapping.ExpressionColumn(s.header, i) + ` == "Yes"`
 		if len(c.cells) > 0 && c.cells[0].Kind == row.Bool {
-			s.out.Filter = mapping.FilterColumn(s.header, i) + " == true"
+			s.out.Filter = mapping.ExpressionColumn(s.header, i) + " == true"
 		}
 		return
 	}
 }
 
-// unreadable returns how many cells a property fails on.
+// unreadable returns the number of cells that a property fails on.
 func (s *suggesting) unreadable(p config.Property, cells []row.Cell) int {
 	if p.Name == "" {
 		p.Name = "Any"

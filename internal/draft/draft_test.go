@@ -15,7 +15,8 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// parse makes cells of a line with | between them: numbers, TRUE, d:SERIAL for dates, else text.
+// parse returns the cells of a line with | between them: numbers, TRUE, d:SERIAL for dates, or
+// text.
 func parse(line string) []row.Cell {
 	var cells []row.Cell
 	for text := range strings.SplitSeq(line, "|") {
@@ -52,7 +53,7 @@ func sheetOf(header string, lines ...string) (row.Header, []row.Row) {
 	return row.NewHeader(cells), rows
 }
 
-// TestSuggest: what columns become, by their names and their cells. A property in doubt is written in parentheses.
+// TestSuggest: suggestions by column names and cells. A property in doubt is in parentheses.
 func TestSuggest(t *testing.T) {
 	profile, event := config.CreateUpdateUserProfile, config.UploadEvent
 	tests := []struct {
@@ -63,6 +64,7 @@ func TestSuggest(t *testing.T) {
 		country string
 		want    []string
 	}{
+		{"e-mail under a name of braces", "}}|Seats", []string{"a@example.com|5", "b@example.com|6"}, event, "", []string{`identity {{ lower(row["\u007d\u007d"]) }}`, `Seats: "{{Seats}}"`}},
 		{"names alone", "E-mail|Full name|Score", nil, profile, "", []string{`identity {{ lower(row["E-mail"]) }}`, `Email: "{{E-mail}}"`, `Name: "{{Full name}}"`, `Score: "{{Score}}"`}},
 		{"an event has no identity among its properties", "Email|Plan|Seats", nil, event, "", []string{`identity {{ lower(Email) }}`, `Plan: "{{Plan}}"`, `Seats: "{{Seats}}"`}},
 		{"first and last name", "Email|First name|Last name", nil, profile, "", []string{`identity {{ lower(Email) }}`, `Email: "{{Email}}"`, `Name: "{{First name}} {{Last name}}"`}},
@@ -129,7 +131,7 @@ func TestSuggest(t *testing.T) {
 	}
 }
 
-// TestIdentity: where no column names the user for sure, none is chosen.
+// TestIdentity: no column is chosen if none certainly identifies the user.
 func TestIdentity(t *testing.T) {
 	tests := []struct{ name, header, line, want string }{
 		{"none", "Name|Response ID|Score", "", ""},
@@ -197,8 +199,9 @@ func cellsOf() *rapid.Generator[row.Cell] {
 	)
 }
 
-// TestFilesLoadAndBind: of any header a file comes that loads without a mistake, that binds to the header, whose properties are the
-// columns that they say, and that shows no cell. What it leaves to the operator is good, too, once the # before it is gone.
+// TestFilesLoadAndBind: for any header, the file loads without mistakes and binds to the header,
+// its properties refer to the right columns, and it contains no cell. Suggestions in comments are
+// valid once uncommented.
 func TestFilesLoadAndBind(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := headers().Draw(t, "header")
@@ -255,12 +258,12 @@ func TestFilesLoadAndBind(t *testing.T) {
 			if p.Name != kept[i].Name {
 				t.Fatalf("property %q became %q", kept[i].Name, p.Name)
 			}
-			if !strings.Contains(p.Value.Text, "}} {{") { // of first and last name
+			if !strings.Contains(p.Value.Text, "}} {{") { // unlike first and last name together
 				means(t, h, p.Value, kept[i].Column)
 			}
 		}
 
-		var open []string // with all that it suggests
+		var open []string // with all suggestions uncommented
 		for line := range strings.SplitSeq(text, "\n") {
 			bare, found := strings.CutPrefix(strings.TrimLeft(line, " "), "# ")
 			indent := line[:len(line)-len(strings.TrimLeft(line, " "))]
@@ -297,7 +300,7 @@ func load(t *rapid.T, text string) (*config.Zap, *mapping.Mapping) {
 	return z, m
 }
 
-// means checks that a template of the file is a column of the header and nothing else.
+// means checks that a template of the file refers to a column of the header and nothing else.
 func means(t *rapid.T, h row.Header, v config.Template, column string) {
 	cells := make([]row.Cell, h.Len())
 	for i := range cells {
@@ -307,7 +310,7 @@ func means(t *rapid.T, h row.Header, v config.Template, column string) {
 	if !ok {
 		t.Fatalf("there is no column %q", column)
 	}
-	// In an event no name has a rule of its own.
+	// For events, no name has a rule of its own.
 	m, err := mapping.Compile(&config.Zap{Actions: []config.Action{{
 		Event: config.UploadEvent, IDKind: config.Identity, ID: config.Template{Text: "somebody"}, EventName: &config.Template{Text: "Any"},
 		Properties: []config.Property{{Name: "P", Value: v}},
@@ -334,7 +337,7 @@ func means(t *rapid.T, h row.Header, v config.Template, column string) {
 	}
 }
 
-// TestComments: what a file says of a key is what the configuration declares of it.
+// TestComments: the comments of a file are the descriptions that the configuration declares.
 func TestComments(t *testing.T) {
 	f := File{Name: "z", Schedule: "@hourly", Start: "now", Spreadsheet: "book", Worksheet: "S", HeaderRow: 1}
 	f.Suggestion = Suggestion{Identity: "{{E}}", IdentityColumn: "E", Properties: []Property{{Property: config.Property{Name: "D", Type: config.Date}}}}

@@ -14,30 +14,31 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// File is a zap file that is to be written.
+// File is a zap file to be written.
 type File struct {
 	Name             string
 	Schedule         string
 	Start            string // now, beginning or a sheet row
 	GoogleAccount    string
-	Spreadsheet      string // its address or id
+	Spreadsheet      string // URL or ID
 	SpreadsheetTitle string
 	Worksheet        string // its title
 	GID              int64
-	ByGID            bool // the file is to name the worksheet by its gid
+	ByGID            bool // refer to the worksheet by gid
 	HeaderRow        int
 	CleverTapAccount string
-	EventName        string // "": a profile
+	EventName        string // "" for a profile
 	Suggestion
 }
 
-// mostLines bounds how many columns a file has a line for: nobody reads more.
+// mostLines is the maximum number of columns listed in a file.
 const mostLines = 500
 
 //go:embed zap.yaml.tmpl
 var fileText string
 
-// fileTemplate writes a [File]. What it says of a key is what the configuration declares of it.
+// fileTemplate writes a [File]. The descriptions of keys come from the configuration's
+// declarations.
 var fileTemplate = sync.OnceValue(func() *template.Template {
 	keys := map[string]config.Key{}
 	for _, k := range config.Keys("zap") {
@@ -53,7 +54,7 @@ var fileTemplate = sync.OnceValue(func() *template.Template {
 	}).Parse(fileText))
 })
 
-// declared says that a key is not declared.
+// declared returns an error if a key is not declared.
 func declared(keys map[string]config.Key, path string) error {
 	if _, ok := keys[path]; !ok {
 		return fmt.Errorf("a zap file has no key %s", path)
@@ -61,16 +62,16 @@ func declared(keys map[string]config.Key, path string) error {
 	return nil
 }
 
-// YAML returns the file: commented, and good for rowtap check.
+// YAML returns the commented file, which passes rowtap check.
 func (f File) YAML() []byte {
 	var b bytes.Buffer
 	if err := fileTemplate().Execute(&b, f); err != nil {
-		panic(err) // it writes to memory, and a File has all that it asks for
+		panic(err) // writing to memory does not fail, and tests cover the template
 	}
 	return b.Bytes()
 }
 
-// about returns a comment on a key, indented as the key is.
+// about returns the description of a key as a comment with the key's indentation.
 func about(k config.Key) string {
 	text := k.About
 	if k.Absent != "" {
@@ -95,18 +96,18 @@ func about(k config.Key) string {
 	return b.String()
 }
 
-// wide is how many columns a comment fills.
+// wide is the width of comments in characters.
 const wide = 100
 
-// IdentityColumns returns the column of the identity, as a list.
+// IdentityColumns returns a list of the identity's column.
 func (f File) IdentityColumns() []string { return []string{f.IdentityColumn} }
 
-// Dates tells whether a property is a date in text.
+// Dates reports whether a property is a date in text.
 func (f File) Dates() bool {
 	return slices.ContainsFunc(f.Properties, func(p Property) bool { return p.Type == config.Date })
 }
 
-// Lines returns the lines of properties, those in doubt as comments.
+// Lines returns the lines of the properties. Those in doubt are comments.
 func (f File) Lines() []string {
 	if len(f.Properties) == 0 {
 		return nil
@@ -114,7 +115,7 @@ func (f File) Lines() []string {
 	lines := []string{"properties:"}
 	for i, p := range f.Properties {
 		if i == mostLines {
-			return append(lines, fmt.Sprintf("  # ... and %d columns more.", len(f.Properties)-i))
+			return append(lines, fmt.Sprintf("  # ... and %d more columns.", len(f.Properties)-i))
 		}
 		sign := ""
 		if p.Doubt != "" {
@@ -130,7 +131,7 @@ func (f File) Lines() []string {
 	return lines
 }
 
-// filterValue writes a filter as people do, without quotes around it, where YAML lets them.
+// filterValue formats a filter, without quotes where YAML allows it.
 func filterValue(filter string) string {
 	if strings.Contains(filter, ": ") || strings.Contains(filter, " #") || strings.Contains(filter, "$") {
 		return value(filter)
@@ -138,7 +139,7 @@ func filterValue(filter string) string {
 	return filter
 }
 
-// plainOrQuoted writes a text as the value of a key, without quotes where it reads as itself.
+// plainOrQuoted formats the value of a key, without quotes where possible.
 func plainOrQuoted(s string) string {
 	if t := text(s); t == s || strings.HasPrefix(s, "https://") {
 		return s

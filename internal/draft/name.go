@@ -11,17 +11,17 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// sheet is a header with the cells below it.
+// sheet has the columns of a header with the cells below them.
 type sheet struct {
 	header  row.Header
 	columns []column
 }
 
 type column struct {
-	name     string // as a mapping calls it: its title, or its letter
-	title    string // "": it has none
-	words    string // the title in lower case, its words alone
-	template string // that is the column; "": there is none
+	name     string // as mappings refer to it: its title or letter
+	title    string // "" if it has none
+	words    string // words of the title, in lower case
+	template string // template of the column; "" if there is none
 	cells    []row.Cell
 }
 
@@ -42,7 +42,7 @@ func newSheet(h row.Header, rows []row.Row) sheet {
 	return s
 }
 
-// wordsOf returns the words of a title in lower case, with one space between.
+// wordsOf returns the words of a title in lower case, separated by single spaces.
 func wordsOf(title string) string {
 	words := strings.FieldsFunc(strings.ToLower(title), func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r)
@@ -53,7 +53,7 @@ func wordsOf(title string) string {
 	return strings.Join(words, " ")
 }
 
-// What columns are called, in words as wordsOf gives them.
+// Titles of columns, normalized by wordsOf.
 var (
 	emails = []string{"email", "e mail", "mail", "email address", "e mail address", "email id", "mail id", "emailaddress", "mail address", "correo electrónico", "メールアドレス", "邮箱", "電子郵件"}
 	phones = []string{
@@ -65,7 +65,8 @@ var (
 		"customer id", "customerid", "user id", "userid", "identity", "clevertap id", "member id", "memberid", "client id", "uid", "account id", "subscriber id",
 		"student id", "employee id", "contact id", "crm id", "id",
 	}
-	// certainIDs are columns that name the user whatever else the sheet has: who calls one so has ids of their own.
+	// certainIDs are titles that always identify the user: a sheet with one of them has its own
+	// user IDs.
 	certainIDs = []string{"identity", "objectid", "object id", "user id", "userid", "customer id", "customerid"}
 	fullNames  = []string{"full name", "fullname", "customer name", "name surname", "first and last name", "姓名", "氏名"}
 	firstNames = []string{"first name", "firstname", "given name", "forename"}
@@ -79,7 +80,8 @@ var (
 	consents = []string{"consent", "opt in", "optin", "opted in", "agree", "agreed", "i agree", "subscribe", "subscribed", "newsletter", "marketing", "gdpr", "permission"}
 )
 
-// called tells whether a title's words are one of the names, or end in one that is long enough to be told: Work e-mail.
+// called reports whether a title's words are one of the names, or end in a name of 5 bytes or more,
+// such as Work e-mail.
 func called(words string, names []string) bool {
 	const telling = 5
 	return slices.ContainsFunc(names, func(name string) bool {
@@ -87,7 +89,7 @@ func called(words string, names []string) bool {
 	})
 }
 
-// dated tells whether a title says that the column has dates.
+// dated reports whether a title implies dates.
 func (c *column) dated() bool {
 	words := strings.Fields(c.words)
 	return slices.ContainsFunc(words, func(w string) bool {
@@ -95,17 +97,17 @@ func (c *column) dated() bool {
 	}) || len(words) > 1 && (words[len(words)-1] == "at" || words[len(words)-1] == "on")
 }
 
-// holdsEmails tells whether most of a column's cells are e-mail addresses.
+// holdsEmails reports whether most of a column's cells are e-mail addresses.
 func (c *column) holdsEmails() bool {
 	return c.most(func(cell row.Cell) bool {
 		return cell.Kind == row.Text && clevertap.IsEmail(strings.TrimSpace(cell.Text))
 	})
 }
 
-// holdsPhones tells whether most of a column's cells could be phone numbers of some country.
+// holdsPhones reports whether most of a column's cells may be phone numbers of some country.
 func (c *column) holdsPhones() bool { return c.most(dialled) }
 
-// dialled tells whether a cell could be a phone number of some country.
+// dialled reports whether a cell may be a phone number of some country.
 func dialled(cell row.Cell) bool {
 	if cell.Kind != row.Text && cell.Kind != row.Number {
 		return false
@@ -123,7 +125,7 @@ func dialled(cell row.Cell) bool {
 	return digits >= fewest && digits <= most
 }
 
-// most tells whether more than half of a column's cells, of which there are some, are so.
+// most reports whether so is true for more than half of a column's cells.
 func (c *column) most(so func(row.Cell) bool) bool {
 	n := 0
 	for _, cell := range c.cells {
@@ -134,7 +136,8 @@ func (c *column) most(so func(row.Cell) bool) bool {
 	return 2*n > len(c.cells)
 }
 
-// emails, phones and users return the columns that name a user so; a cell that is otherwise speaks against it.
+// emails, phones and users return the columns that identify a user in each way. A column is
+// excluded if most of its cells do not match its title.
 func (s *sheet) emails() []int {
 	named := s.find(func(_ int, c *column) bool { return called(c.words, emails) && (len(c.cells) == 0 || c.holdsEmails()) })
 	if len(named) > 0 {
@@ -155,7 +158,8 @@ func (s *sheet) users(names []string) []int {
 	return all
 }
 
-// find returns the columns that can be named in a mapping and are so: those with cells first, in their order.
+// find returns the columns that mappings can refer to and for which so is true, those with cells
+// first.
 func (s *sheet) find(so func(int, *column) bool) []int {
 	var filled, blank []int
 	for i := range s.columns {
@@ -171,8 +175,9 @@ func (s *sheet) find(so func(int, *column) bool) []int {
 	return append(filled, blank...)
 }
 
-// Identity returns the column that names the user most certainly: one that is called the user's id, unless its cells are blank, else an
-// e-mail address, else another id, else a phone number. ok is false where no column looks like one.
+// Identity returns the column that most likely identifies the user: in this order, a column titled
+// as a user ID, unless its cells are blank; an e-mail address; another ID; a phone number. ok is
+// false if there is none.
 func Identity(h row.Header, rows []row.Row) (i int, ok bool) {
 	s := newSheet(h, rows)
 	certain := slices.DeleteFunc(s.users(certainIDs), func(i int) bool { return len(rows) > 0 && len(s.columns[i].cells) == 0 })
@@ -184,7 +189,7 @@ func Identity(h row.Header, rows []row.Row) (i int, ok bool) {
 	return 0, false
 }
 
-// Nameable returns the columns that a mapping can name, as it calls them.
+// Nameable returns the names of the columns that mappings can refer to.
 func Nameable(h row.Header) []string {
 	s := newSheet(h, nil)
 	var all []string
@@ -194,7 +199,8 @@ func Nameable(h row.Header) []string {
 	return all
 }
 
-// ownNames gives columns CleverTap's own names for profile properties, each to one: what is spelt so first.
+// ownNames assigns CleverTap's predefined profile properties to columns, each to at most one. Exact
+// spellings take precedence.
 func (s *suggesting) ownNames() map[int]string {
 	own := map[int]string{}
 	if s.event() {
@@ -239,7 +245,8 @@ func spelt(title string) string {
 	return ""
 }
 
-// fits tells whether a column's cells may be CleverTap's own property: not where most of them would be refused.
+// fits reports whether a column can have a predefined property: not if CleverTap would reject most
+// of its cells.
 func (s *suggesting) fits(i int, own string) bool {
 	c := &s.columns[i]
 	switch own {
@@ -253,7 +260,7 @@ func (s *suggesting) fits(i int, own string) bool {
 	return true
 }
 
-// fullName returns the columns that together are a user's name, where none is alone.
+// fullName returns the columns of first and last name, unless a column has the full name.
 func (s *suggesting) fullName() []int {
 	if s.event() {
 		return nil

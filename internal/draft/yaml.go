@@ -8,16 +8,16 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// plain matches texts that YAML reads as themselves without quotes, in keys and in [ ] and { } too; words that it reads as something
-// else are in notText.
+// plain matches texts that need no quotes in YAML, also in keys, [ ] and { }, except for the words
+// in notText.
 var plain = regexp.MustCompile(`^[\pL][\pL\pN_./-]*( [\pL\pN_./()-]+)*$`)
 
-// notText has, in lower case, the words that YAML, or an older YAML, reads as truth, nothing or a number.
+// notText has the lower-case words that some version of YAML reads as boolean, null or number.
 var notText = map[string]bool{
 	"y": true, "yes": true, "n": true, "no": true, "true": true, "false": true, "on": true, "off": true, "null": true, "nan": true, "inf": true,
 }
 
-// text writes a text as a key, or as an item of a list.
+// text formats a key, or an item of a list.
 func text(s string) string {
 	if plain.MatchString(s) && !notText[strings.ToLower(s)] {
 		return s
@@ -25,8 +25,8 @@ func text(s string) string {
 	return quoted(s)
 }
 
-// quoted writes a text in quotes: single ones where it holds double ones itself, so that it reads well. Go's escapes of what cannot be
-// printed are YAML's too.
+// quoted formats a text in double quotes, or in single quotes if it contains double quotes. Go's
+// escapes of unprintable characters are valid in YAML.
 func quoted(s string) string {
 	q := strconv.Quote(s)
 	if strings.Contains(s, `"`) && !strings.ContainsAny(s, `'\`) && strings.Count(q, `\`) == strings.Count(s, `"`) {
@@ -35,7 +35,7 @@ func quoted(s string) string {
 	return q
 }
 
-// value writes a text as the value of a key: a ${ in it is no variable.
+// value formats the value of a key. It escapes ${, which would be a variable.
 func value(s string) string {
 	if strings.Contains(s, "$$") || strings.Contains(s, "${") {
 		s = strings.ReplaceAll(s, "$", "$$")
@@ -43,7 +43,7 @@ func value(s string) string {
 	return quoted(s)
 }
 
-// list writes column names as a list.
+// list formats column names as a list.
 func list(names []string) string {
 	items := make([]string, len(names))
 	for i, name := range names {
@@ -55,7 +55,7 @@ func list(names []string) string {
 	return "[" + strings.Join(items, ", ") + "]"
 }
 
-// label is a column's name, or a title, as comments and messages have it.
+// label returns a column name or title for comments and messages.
 func label(name string) string {
 	const longest = 60
 	name = cut(name, longest)
@@ -65,7 +65,7 @@ func label(name string) string {
 	return strconv.Quote(name)
 }
 
-// formatsText writes the formats of dates: one, or a list.
+// formatsText formats date formats: one, or a list.
 func formatsText(formats []string) string {
 	texts := make([]string, len(formats))
 	for i, f := range formats {
@@ -79,7 +79,7 @@ func formatsText(formats []string) string {
 	return strings.Join(texts, "")
 }
 
-// line writes a property.
+// line formats a property.
 func (p Property) line() string {
 	v := value(p.Value.Text)
 	var options []string

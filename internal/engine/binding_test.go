@@ -173,8 +173,8 @@ func TestMoveToTheOtherWorksheet(t *testing.T) {
 	}
 }
 
-// TestLastReadThatCannotBe: the zap moves nevertheless, and says why rows of the old worksheet may
-// be missing.
+// TestLastReadThatCannotBe: the zap moves nevertheless, and reports why rows of the old worksheet
+// may be missing.
 func TestLastReadThatCannotBe(t *testing.T) {
 	text := fromNow(eventZap("production"))
 	tests := []struct {

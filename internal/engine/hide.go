@@ -12,7 +12,7 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
-// secrecy says what of a zap's rows must not be shown.
+// secrecy is the parts of a zap's rows that must not be shown.
 type secrecy struct {
 	ledger.Hides              // if not known, everything is hidden
 	recipe       *plan.Recipe // in force; nil: the zap is not in the configuration

@@ -180,7 +180,7 @@ func (e *Engine) PollNow(ctx context.Context, name string) (poll.Report, error) 
 	return report, e.withHint(name, err)
 }
 
-// withHint adds what an operator can do to an error that says why a zap is not polled.
+// withHint adds a hint for operators to an error that describes why a zap is not polled.
 func (e *Engine) withHint(name string, err error) error {
 	switch {
 	case errors.Is(err, ErrPaused):

@@ -1,7 +1,7 @@
-// Package hint says what an operator can do about an error. A hint is kept apart from the message,
-// so that the command line, the page and notifications can print it.
+// Package hint returns what an operator can do about an error. Hints are separate from error
+// messages, so that the command line, the page and notifications can print both.
 //
-// [Error] and [Blocked] carry a hint; [Of] also knows the errors of other packages.
+// [Error] and [Blocked] carry a hint; [Of] also returns hints for errors of other packages.
 package hint
 
 import (
@@ -22,30 +22,30 @@ import (
 // Error is an error with a hint. Its message is that of Err.
 type Error struct {
 	Err  error
-	Hint string // one or more commands or edits, without a full stop
+	Hint string // one or more commands or edits, without a trailing full stop
 }
 
 func (h *Error) Error() string { return h.Err.Error() }
 func (h *Error) Unwrap() error { return h.Err }
 
 // Blocked is the error of a zap that cannot continue until an operator, or the owner of the sheet,
-// does what Hint says.
+// follows Hint.
 type Blocked struct {
-	Reason string // the message
+	Reason string // the error message
 	Hint   string
 }
 
 func (b *Blocked) Error() string { return b.Reason }
 
-// postgresHints are hints for errors of PostgreSQL that last until somebody does something, by code.
+// postgresHints maps the codes of PostgreSQL errors that persist until someone acts to their hints.
 var postgresHints = map[string]string{
 	"28000": "correct the user in state.postgres, or allow this machine in pg_hba.conf",
 	"28P01": "correct the user or the password in state.postgres",
 	"3D000": "correct the database in state.postgres, or create it: createdb",
 	"3F000": "create the schema that search_path names, or correct search_path in state.postgres",
-	"25006": "state.postgres leads to a read-only server: name the primary, or several hosts with target_session_attrs=read-write",
+	"25006": "state.postgres points to a read-only server: name the primary, or several hosts with target_session_attrs=read-write",
 	"53300": "raise max_connections of PostgreSQL: each rowtap needs up to 4 connections",
-	"57014": "a statement took too long: look for what locks rowtap_lease: select * from pg_stat_activity where wait_event_type = 'Lock'",
+	"57014": "a statement took too long: find what locks rowtap_lease: select * from pg_stat_activity where wait_event_type = 'Lock'",
 	"42501": "let rowtap's user create tables (grant create on schema public), or use the tables (grant select, insert, update, delete)",
 	"53100": "free some space on the disk of PostgreSQL; rowtap then resumes automatically",
 }
@@ -100,7 +100,8 @@ func Of(err error) string {
 	return ""
 }
 
-// displacedHint says how to save a state file that only the running daemon still has open.
+// displacedHint explains how to save a state file that was deleted or replaced while the daemon has
+// it open.
 func displacedHint() string {
 	return fmt.Sprintf("rowtap state backup FILE (the running daemon still has the whole state), stop rowtap, rowtap state restore FILE, start rowtap, "+
 		"and resume the zaps; if its API is off, copy the deleted file from /proc/%d/fd instead of a backup", os.Getpid())

@@ -12,7 +12,8 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 )
 
-// What PostgreSQL refuses for a reason that lasts has a hint of its own, on top of what keeps rowtap from its state.
+// TestPostgres: PostgreSQL errors that persist have their own hints, even if the error also
+// says that the state is unreachable.
 func TestPostgres(t *testing.T) {
 	for code, want := range map[string]string{
 		"28000": "pg_hba.conf", "28P01": "password", "3D000": "createdb", "42501": "grant create", "53100": "free some space",

@@ -76,7 +76,8 @@ func TestACacheKeepsItsPosition(t *testing.T) {
 	}
 }
 
-// Before it is promoted, nobody writes to a cache; after that, only the active process.
+// TestWhoWritesToACache: before a cache is promoted, no process writes to it; afterwards, only the
+// active one does.
 func TestWhoWritesToACache(t *testing.T) {
 	c := newCached(t)
 	l := c.follower()

@@ -19,7 +19,7 @@ type Damage struct {
 // mostDamage bounds the number of defects listed for a file.
 const mostDamage = 1000
 
-// Error says what is damaged and where.
+// Error describes the damage and its place.
 func (d Damage) Error() string {
 	var b strings.Builder
 	if d.Zap != "" {

@@ -13,8 +13,8 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// A panic of our own is a bug, not damage. A caller that recovers it, as net/http does for each
-// request, goes on: nothing of the write is there, and the next write does not wait for it.
+// TestAPanicOfOurOwn: a panic in rowtap is a bug, not damage. After a caller recovers it, as
+// net/http does for each request, nothing of the write is there, and the next write does not block.
 func TestAPanicOfOurOwn(t *testing.T) {
 	l, err := Open(Options{Path: filepath.Join(t.TempDir(), "rowtap.db")})
 	if err != nil {

@@ -2,6 +2,6 @@
 
 package ledger_test
 
-// underRace tells whether the race detector is enabled. On an invalid address it ends the process
+// underRace reports whether the race detector is enabled. On an invalid address it ends the process
 // (racecall, checkptr), whereas plain Go raises a fault that can be recovered.
 const underRace = true

@@ -69,7 +69,8 @@ type MissingColumn struct {
 	// Braced is the intended name, if it ends in a brace that ended the template too early;
 	// otherwise "".
 	Braced string
-	// Syntax says why the text in braces is not an expression; "" if it can only be a name.
+	// Syntax is the reason why the text in braces is not an expression; "" if it can only be a
+	// name.
 	Syntax string
 }
 

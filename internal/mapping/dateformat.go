@@ -127,7 +127,7 @@ func (c *compilation) dates(p config.Property) dates {
 	return d
 }
 
-// compileFormat compiles a format. wrong says what is wrong with it; "" for a valid one.
+// compileFormat compiles a format. wrong describes what is wrong with it; "" for a valid one.
 func compileFormat(source string) (f *dateFormat, wrong string) {
 	if source == isoFormat {
 		return &isoDates, ""

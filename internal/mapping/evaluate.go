@@ -158,8 +158,8 @@ func (e *evaluation) variable(column int) (any, *fault) {
 // valueFree matches those error messages of expr-lang that contain types but no values.
 var valueFree = regexp.MustCompile(`^invalid operation: <?[a-z0-9.A-Z]+>? \S{1,10} <?[a-z0-9.A-Z]+>?$`)
 
-// fault says why an expression failed: which cells are empty, or else the kinds of the cells
-// involved. It leaves out values, which expr-lang's own message may contain.
+// fault describes why an expression failed: which cells are empty, or else the kinds of the cells
+// involved. It omits values, which expr-lang's own message may contain.
 func (p *program) fault(err error, env map[string]any) *fault {
 	// The message is expr-lang's, for a million items.
 	if errors.Is(err, errOverBudget) || strings.Contains(err.Error(), "memory budget exceeded") {

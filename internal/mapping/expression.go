@@ -51,7 +51,7 @@ func (p *program) appendColumns(names []string) []string {
 	return names
 }
 
-// problem says why a text is not an expression.
+// problem describes why a text is not an expression.
 type problem struct {
 	message string
 	hint    string

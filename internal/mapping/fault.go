@@ -9,7 +9,7 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// RowError says why a row has no record. It contains no cell values.
+// RowError describes why a row has no record. It contains no cell values.
 type RowError struct {
 	Row    int    // 1-based sheet row; 0: the row is not from a sheet
 	Column string // the column at fault; "" if it is not a single one

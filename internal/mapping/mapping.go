@@ -1,8 +1,8 @@
 // Package mapping turns a spreadsheet row into CleverTap records, one for each action of a zap.
 //
-// It is pure: [Compile] takes the recipe of a zap, [Mapping.Bind] the header of its worksheet, and
-// [Bound.Record] a row. Each returns a value, or an error that says what is wrong and where. There
-// is no clock and no I/O: the ts of a record comes from the row or from [Context].
+// It does no I/O and reads no clock: [Compile] takes the recipe of a zap, [Mapping.Bind] the header
+// of its worksheet, and [Bound.Record] a row. Each returns a value, or an error with the reason and
+// the place. The ts of a record comes from the row or from [Context].
 //
 // # Templates
 //

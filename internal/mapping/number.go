@@ -60,7 +60,8 @@ func (n numerals) of(v value) (value, *fault) {
 	return value{}, faultf("a number with too many digits").withHint("send it as text: type: text")
 }
 
-// refused says why a text is not a number, and which option would accept it.
+// refused returns an error that describes why a text is not a number, with the option that would
+// accept it.
 func (n numerals) refused(s string) *fault {
 	signs := fmt.Sprintf("digits, a sign, %q before the decimals; no thousands separators, units or exponents", n.point())
 	switch {

@@ -43,13 +43,16 @@ func isColumnTemplate(h row.Header, i int, text string) bool {
 	return len(b.err.Missing) == 0 && bound.parts[0].column == i
 }
 
-// FilterColumn returns column i as filters write it: its name if that is a variable, otherwise
-// row["Name"].
-func FilterColumn(h row.Header, i int) string {
+// ExpressionColumn returns column i as expressions write it, in filters and in braces: its name if
+// that is a variable, otherwise row["Name"].
+func ExpressionColumn(h row.Header, i int) string {
 	name := h.Name(i)
 	p, why := compileExpression(name, noPlace)
 	if why == nil && p.plain && len(p.columns) == 1 && p.columns[0].name == name && h.Names()[i] == name {
 		return name
+	}
+	if strings.Contains(name, "{{") || strings.Contains(name, "}}") {
+		return "row[" + withoutBraces(name) + "]"
 	}
 	return "row[" + strconv.Quote(name) + "]"
 }

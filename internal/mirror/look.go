@@ -28,7 +28,7 @@ type Seen struct {
 	Since   time.Time     // that it is active
 	Trouble string        // why it could not take over; "": it could
 	Commit  uint64        // that it has
-	Ahead   bool          // it has commits that the database has lost, and without which nobody has gone on yet
+	Ahead   bool          // has commits that the database lost and no machine has continued without
 	Ago     time.Duration // since it was heard of
 }
 
@@ -79,7 +79,8 @@ const memberLost = "1 hour"
 func (m *Mirror) Look(ctx context.Context) (Now, error) {
 	var n Now
 	var left float64
-	b := &pgx.Batch{} // one snapshot: what a member says that it has, the lease's row has too, unless it was lost
+	// One snapshot: the lease's row has every commit that a member reports, unless it was lost.
+	b := &pgx.Batch{}
 	b.Queue("begin isolation level repeatable read read only")
 	b.Queue(`
 		select l.id::text, l.layout, l.epoch, l.holder, l.commit, l.purged, l.moved, greatest(extract(epoch from l.until - clock_timestamp()), -1)::float8,

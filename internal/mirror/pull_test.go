@@ -31,7 +31,7 @@ func newFollower(t *testing.T, dsn, host string) *follower {
 	return &follower{start(t, proxy.DSN(t, dsn), "production", host), proxy}
 }
 
-// asks tells whether the next Pull asks a question, which is cut off.
+// asks checks that Pull asks a question, which it cuts off.
 func (f *follower) asks(t *testing.T, question string) {
 	t.Helper()
 	asked := f.proxy.CutBeforeRequest(question)
@@ -43,7 +43,7 @@ func (f *follower) asks(t *testing.T, question string) {
 	<-asked
 }
 
-// asksNot pulls, and tells that a question is not asked.
+// asksNot checks that Pull does not ask a question.
 func (f *follower) asksNot(t *testing.T, question string) {
 	t.Helper()
 	asked := f.proxy.CutBeforeRequest(question)
@@ -73,8 +73,9 @@ func TestPull(t *testing.T) {
 		}
 	}
 	follows := wants(func(t *testing.T) { b.asks(t, forNewer); b.asksNot(t, forAll) })
-	loadsWhole := wants(func(t *testing.T) { b.asksNot(t, forNewer) })                         // there is no third way
-	tries := wants(func(t *testing.T) { b.asks(t, forNewer); b.asks(t, forAll); b.pulled(t) }) // to follow, and loads whole then
+	loadsWhole := wants(func(t *testing.T) { b.asksNot(t, forNewer) })
+	// Tries to follow, and then loads everything.
+	tries := wants(func(t *testing.T) { b.asks(t, forNewer); b.asks(t, forAll); b.pulled(t) })
 	stays := wants(func(t *testing.T) { b.asksNot(t, forWhat) })
 	if got := b.pulled(t); got != 0 {
 		t.Errorf("Pull from a database without state = commit %d", got)

@@ -40,7 +40,8 @@ func (t *Term) Replace(ctx context.Context, l *ledger.Ledger) (ledger.Position, 
 		if err == nil && tag.RowsAffected() == 0 {
 			return t.end(t.lost(0))
 		}
-		if err == nil { // copies of earlier terms have nothing to say any more, also those that are ahead
+		// Copies from earlier terms no longer matter, even those that are ahead.
+		if err == nil {
 			_, err = tx.Exec(ctx, `update rowtap_term set replaced = true where lease = $1 and epoch = $2`, m.lease, t.epoch)
 		}
 		return err
@@ -105,8 +106,8 @@ func (s *source) Values() ([]any, error) {
 
 func (s *source) Err() error { return nil } // copyIn reads done
 
-// MoveOut records where the state is from now on: nobody takes it from the database any more. Its
-// values stay until [Term.Clear], so that a move that is cut off can be finished.
+// MoveOut records where the state is from now on, so that no machine takes it from the database.
+// Its values stay until [Term.Clear], so that an interrupted move can be finished.
 func (t *Term) MoveOut(ctx context.Context, to string) error {
 	m := t.mirror
 	var one int

@@ -130,8 +130,8 @@ func TestLeaseIsLost(t *testing.T) {
 	}
 }
 
-// After MoveOut nobody takes the state from the database, and after Clear it has nothing but the place
-// where the state is now, until a state is sent again.
+// TestMoveOut: after MoveOut, no machine takes the state from the database; after Clear, the
+// database has only the new place of the state, until a state is sent again.
 func TestMoveOut(t *testing.T) {
 	dsn := pgtest.Shared(t)
 	a, b := start(t, dsn, "production", "host-a", "signups"), start(t, dsn, "production", "host-b")

@@ -220,7 +220,7 @@ type chunk struct {
 	due   time.Time
 }
 
-// pass forwards bytes until either side closes or look returns a loss. It goes on reading while
+// pass forwards bytes until either side closes or look returns a loss. It keeps reading while
 // chunks are delayed, so a delay does not lower the throughput.
 func (l *link) pass(from, to net.Conn, look func([]byte) (due time.Time, lost *loss)) {
 	chunks := make(chan chunk, 1024)

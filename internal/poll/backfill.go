@@ -26,7 +26,7 @@ const shownProblems = 5
 // ErrRows is the error for a text that is not a range of sheet rows.
 var ErrRows = errors.New("not a range of sheet rows")
 
-// Backfilled is the result of a backfill: numbers of rows. After a dry run it says what a backfill
+// Backfilled is the result of a backfill, in numbers of rows. After a dry run it is what a backfill
 // would do.
 type Backfilled struct {
 	Zap    string `json:"zap"`

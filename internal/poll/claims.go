@@ -175,7 +175,8 @@ func (p *poll) bind() error {
 	return nil
 }
 
-// prepare loads the ledger's record of the zap. The error says why it cannot be polled now.
+// prepare loads the ledger's record of the zap. It returns an error that describes why the zap
+// cannot be polled now.
 func (p *poll) prepare(ctx context.Context) (err error) {
 	if err := p.poller.opts.InPlace(); err != nil {
 		return &inPlaceError{err}

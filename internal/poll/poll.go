@@ -36,7 +36,7 @@ type Report struct {
 	Held     int    `json:"held"`     // of Found: held for an operator
 	Baseline bool   `json:"baseline"` // first read of the worksheet
 	Doubt    string `json:"doubt,omitempty"`
-	// Partial says why part of the read has to wait for another read; "": nothing does.
+	// Partial is the reason why part of the read waits for another read, or "".
 	Partial   string        `json:"partial,omitempty"`
 	Again     time.Duration `json:"-"` // poll again after this time
 	remaining int           // new rows left for the next polls ([maxRowsPerPoll])

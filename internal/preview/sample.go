@@ -13,7 +13,7 @@ import (
 	"github.com/rowtap/rowtap/internal/sheets"
 )
 
-// SampleVerdict says what would become of a sampled row if it were new.
+// SampleVerdict is the outcome that a sampled row would have if it were new.
 type SampleVerdict string
 
 // The verdicts.

@@ -11,7 +11,7 @@ import (
 //go:embed assets
 var assets embed.FS
 
-// Note says why a row was not sent, for the demo page.
+// Note is the reason why a row was not sent, for the demo page.
 type Note struct {
 	Row   int    `json:"row"` // 1-based sheet row
 	Zap   string `json:"zap"`

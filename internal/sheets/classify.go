@@ -105,7 +105,7 @@ func transientStatus(code int) bool {
 	return code == http.StatusRequestTimeout || code == http.StatusConflict || code == cancelled || code >= 500
 }
 
-// quotaHint says what to do when Google reports that the quota is used up.
+// quotaHint returns the hint for an exhausted Google quota.
 func (a *Account) quotaHint() string {
 	return fmt.Sprintf("lower reads_per_minute of google account %s, or poll less often: other programs share its quota", a.opts.Name)
 }

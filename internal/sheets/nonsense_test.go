@@ -24,7 +24,7 @@ func always(body string) http.Handler {
 }
 
 // TestNonsense checks that a useless body with status 200 is a temporary error at each endpoint,
-// whose message says what failed.
+// with a message that describes what failed.
 func TestNonsense(t *testing.T) {
 	api := map[string]struct {
 		read func(*testing.T, *sheets.Account) error

@@ -52,7 +52,8 @@ type machine struct {
 	done    chan error
 }
 
-// served is one time of being the active one. It ends with ctx, or with an error that is sent to fail.
+// served is one time of being the active one. It ends with ctx, or with an error that is sent to
+// fail.
 type served struct {
 	*ledger.Ledger
 	term *mirror.Term
@@ -60,7 +61,8 @@ type served struct {
 	fail chan error
 }
 
-// newMachine returns a machine that does not run yet. Its file is a plain one with some zaps, until it gets a copy.
+// newMachine returns a machine that does not run yet. Its file is a plain one with some zaps, until
+// it gets a copy.
 func newMachine(t *testing.T, dsn, host string, zaps ...string) *machine {
 	t.Helper()
 	m := &machine{path: filepath.Join(t.TempDir(), "rowtap.db"), serving: make(chan *served, 10)}
@@ -215,7 +217,7 @@ func TestTakeover(t *testing.T) {
 		})
 	}
 
-	// host-a goes on for a moment, without a lease.
+	// host-a continues for a moment, without a lease.
 	expire(t, dsn)
 	second := b.active(t)
 	must(t, polled(second.Ledger, "signups"))
@@ -276,7 +278,8 @@ func TestServeFails(t *testing.T) {
 	}
 }
 
-// The copy is dropped where it lacks what the database has, loaded whole, and all goes on.
+// TestCopyIsLoadedAgain: a copy that lacks commits of the database is dropped and loaded again in
+// full.
 func TestCopyIsLoadedAgain(t *testing.T) {
 	dsn := pgtest.Shared(t)
 	a := newMachine(t, dsn, "host-a", "signups")
@@ -365,7 +368,8 @@ func (m *machine) standsUp(t *testing.T) {
 	}
 }
 
-// A machine that must not take over does not, says why to all, and does when the reason is gone.
+// TestTrouble: a machine that must not take over does not, reports the reason to all, and takes
+// over when the reason is gone.
 func TestTrouble(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
@@ -492,7 +496,8 @@ func TestDatabaseFailsOver(t *testing.T) {
 	b.active(t)
 }
 
-// A database that is away is told of once, and its return; the copy stays, and nobody becomes the active one.
+// TestDatabaseAway: an unavailable database and its return are reported once each; the copy stays,
+// and no machine becomes active.
 func TestDatabaseAway(t *testing.T) {
 	dsn := pgtest.Shared(t)
 	proxy := pgtest.NewProxy(t, dsn)
@@ -557,7 +562,8 @@ func TestAnotherConfiguration(t *testing.T) {
 	}
 }
 
-// Who is active looks after the database: old tombstones go, and settings that may lose commits are told of.
+// Who is active looks after the database: old tombstones go, and settings that may lose commits are
+// told of.
 func TestHousekeeping(t *testing.T) {
 	dsn := pgtest.Shared(t)
 	c, err := pgconn.ParseConfig(dsn)

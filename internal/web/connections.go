@@ -10,12 +10,14 @@ import (
 	"time"
 )
 
-// connections bounds how many connections a listener has at once, so that file descriptors remain for the work: the state file, the
-// sheets, uploads. At the limit a new one is still accepted, and takes the place of another: the oldest without a request (one that is
-// half-open, or idle between requests), else the oldest whose request has not brought the token, else the oldest. So probes and
-// commands get through, and only a client that has the token can hold a connection against others.
+// connections limits the number of connections of a listener, so that file descriptors remain for
+// the state file, the sheets and uploads. At the limit a new connection is still accepted, and
+// another one closed: the oldest without a request (half-open, or idle between requests), else the
+// oldest whose request has no token, else the oldest. So probes and commands get through, and only
+// clients with the token can hold connections against others.
 //
-// However many connections come, each has grace to send its request: until then, the new ones wait in the kernel's queue.
+// Each connection has grace to send its request, however many arrive; until then new ones wait in
+// the kernel's queue.
 type connections struct {
 	most  int
 	grace time.Duration
@@ -25,25 +27,25 @@ type connections struct {
 	open  map[net.Conn]*connection
 }
 
-// connection is one that is open. Its fields belong to its connections' mutex.
+// connection is an open connection. The mutex of its connections guards it.
 type connection struct {
 	of    *connections
 	use   use
 	order uint64    // the count when its use last changed
-	since time.Time // the same
+	since time.Time // when its use last changed
 }
 
-// use is what a connection is used for; of two, the lower one is closed first.
+// use is what a connection is used for. Those with a lower use are closed first.
 type use int
 
 const (
-	waiting use = iota // no request has been read
+	waiting use = iota // for a request
 	asking             // a request is served
-	trusted            // a request is served that brought the token, or a session
+	trusted            // a request with the token is served
 )
 
 const (
-	mostConnections = 256
+	maxConnections  = 256
 	connectionGrace = 50 * time.Millisecond
 )
 
@@ -51,10 +53,11 @@ type contextKey string
 
 const connectionKey contextKey = "connection"
 
-// newConnections bounds connections to a quarter of the file descriptors that the process may have, and to mostConnections.
+// newConnections limits connections to a quarter of the process's file descriptors, and to
+// maxConnections.
 func newConnections() *connections {
 	const share = 4
-	most := uint64(mostConnections)
+	most := uint64(maxConnections)
 	var files syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err == nil {
 		most = max(min(most, files.Cur/share), 1)
@@ -62,7 +65,7 @@ func newConnections() *connections {
 	return &connections{most: int(most), grace: connectionGrace, open: map[net.Conn]*connection{}}
 }
 
-// follow is for [http.Server]'s ConnState.
+// follow is the ConnState of an [http.Server].
 func (cs *connections) follow(conn net.Conn, state http.ConnState) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
@@ -84,7 +87,8 @@ func (cs *connections) set(conn net.Conn, to use) {
 	}
 }
 
-// context is for [http.Server]'s ConnContext, which is called for each new connection before the next one is accepted.
+// context is the ConnContext of an [http.Server], which calls it for each connection before it
+// accepts the next one.
 func (cs *connections) context(ctx context.Context, conn net.Conn) context.Context {
 	cs.makeRoom()
 	cs.mu.Lock()
@@ -95,7 +99,7 @@ func (cs *connections) context(ctx context.Context, conn net.Conn) context.Conte
 	return context.WithValue(ctx, connectionKey, c)
 }
 
-// makeRoom returns once there is room for another connection. At the limit, it closes one.
+// makeRoom returns once there is room for another connection. At the limit it closes one.
 func (cs *connections) makeRoom() {
 	for {
 		wait := cs.closeOne()
@@ -106,8 +110,8 @@ func (cs *connections) makeRoom() {
 	}
 }
 
-// closeOne closes the connection that is missed least, if there is no room. It returns how long that one has to wait for its request
-// first; 0 once there is room.
+// closeOne closes the connection with the lowest use if there is no room. It returns the rest of
+// that connection's grace, or 0 once there is room.
 func (cs *connections) closeOne() time.Duration {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
@@ -125,11 +129,11 @@ func (cs *connections) closeOne() time.Duration {
 		return wait
 	}
 	delete(cs.open, conn)
-	_ = conn.Close() // its goroutine ends by the error that it reads
+	_ = conn.Close() // ends its goroutine
 	return 0
 }
 
-// trust notes that a request has brought the token, or a session.
+// trust marks the connection of a request with the token.
 func trust(r *http.Request) {
 	c, ok := r.Context().Value(connectionKey).(*connection)
 	if !ok {

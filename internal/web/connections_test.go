@@ -30,7 +30,7 @@ func crowded(t *testing.T, most int) (address string, conns *connections) {
 	address = l.Addr().String()
 	conns = newConnections()
 	conns.most, conns.grace = most, time.Millisecond
-	h := New(Options{Engine: e.Engine, Token: config.NewSecret(token), Listen: address, Log: zap.NewNop()})
+	h := New(Options{Engine: e.Engine, Token: config.NewSecret(testToken), Listen: address, Log: zap.NewNop()})
 	served := make(chan error, 1)
 	go func() { served <- serve(ctx, l, h, zap.NewNop(), conns) }()
 	t.Cleanup(func() {
@@ -56,7 +56,8 @@ func crowd(t *testing.T, address string, n int, text string) {
 	}
 }
 
-// Connections that only hold a place give it up: probes and commands get through, and who has the token keeps a stream.
+// Connections that only hold a place give it up: probes and commands get through, and who has the
+// token keeps a stream.
 func TestCrowdedListener(t *testing.T) {
 	for name, text := range map[string]string{
 		"nothing sent":     "",
@@ -72,7 +73,7 @@ func TestCrowdedListener(t *testing.T) {
 			client := &http.Client{Transport: &http.Transport{}}
 			defer client.CloseIdleConnections()
 			do := func(path string) *http.Response {
-				resp, err := proof.NewClient(base, address, config.NewSecret(token), client).Do(t.Context(), "GET", path, nil, nil)
+				resp, err := proof.NewClient(base, address, config.NewSecret(testToken), client).Do(t.Context(), "GET", path, nil, nil)
 				if err != nil {
 					t.Fatalf("%s: %v", path, err)
 				}
@@ -96,7 +97,7 @@ func TestCrowdedListener(t *testing.T) {
 				}
 				resp.Body.Close()
 				if resp.StatusCode != http.StatusOK {
-					t.Errorf("a probe is answered with %s", resp.Status)
+					t.Errorf("the response to a probe is %s", resp.Status)
 				}
 				client.CloseIdleConnections()
 				status := do("/api/v1/status")
@@ -112,7 +113,7 @@ func TestCrowdedListener(t *testing.T) {
 			}
 			discard := do("/api/v1/deliveries/old/1") // the stream is open still: it tells of what happens
 			discard.Body.Close()
-			post, err := proof.NewClient(base, address, config.NewSecret(token), client).
+			post, err := proof.NewClient(base, address, config.NewSecret(testToken), client).
 				Do(t.Context(), "POST", "/api/v1/deliveries/discard", []byte(`{"ids":["old/1"]}`), nil)
 			if err != nil {
 				t.Fatal(err)
@@ -131,7 +132,8 @@ func TestCrowdedListener(t *testing.T) {
 	}
 }
 
-// Of all connections the one without a request is closed first, then the oldest without the token, then the oldest.
+// Of all connections the one without a request is closed first, then the oldest without the token,
+// then the oldest.
 func TestWhichConnectionIsClosed(t *testing.T) {
 	conns := &connections{most: 3, open: map[net.Conn]*connection{}}
 	names := map[net.Conn]string{}

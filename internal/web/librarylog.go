@@ -8,11 +8,13 @@ import (
 	"go.uber.org/zap"
 )
 
-// quotedBytes are what net/http quotes from requests and answers, with %q; a quote that does not end reaches to the end of the line.
+// quotedBytes matches what net/http quotes from requests and responses with %q. An unterminated
+// quote extends to the end of the line.
 var quotedBytes = regexp.MustCompile(`"(?:[^"\\]|\\.)*(?:"|$)|(malformed MIME header[^:]*:).*`)
 
-// LibraryLog returns a logger for what the standard library logs by itself, such as "Unsolicited response received on idle HTTP
-// channel", which quotes the answer's bytes. It writes a warning to log, without the bytes that are quoted. The stack of a panic is kept.
+// LibraryLog returns a logger for messages of the standard library, such as "Unsolicited response
+// received on idle HTTP channel". It logs them as warnings, without the bytes that they quote. The
+// stack of a panic is kept.
 func LibraryLog(log *zap.Logger) *stdlog.Logger {
 	return stdlog.New(libraryLines{log}, "", 0)
 }

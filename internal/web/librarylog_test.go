@@ -104,7 +104,7 @@ func TestServerLogs(t *testing.T) {
 	}
 	if resp, err := (&http.Client{Transport: &http.Transport{}}).Do(req); err == nil {
 		resp.Body.Close()
-		t.Error("a handler that panics answers")
+		t.Error("a handler that panics responds")
 	}
 	cancel()
 	if err := <-served; err != nil {

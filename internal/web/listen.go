@@ -14,14 +14,15 @@ import (
 	"go.uber.org/zap"
 )
 
-// Listen opens the daemon's listener: host:port, or unix:PATH (mode 0660). A socket that a dead daemon left is replaced.
+// Listen opens the daemon's listener at host:port or unix:PATH (mode 0660). It replaces the socket
+// of a dead daemon.
 func Listen(ctx context.Context, address string) (net.Listener, error) {
 	var lc net.ListenConfig
 	path, unix := strings.CutPrefix(address, "unix:")
 	if !unix {
 		l, err := lc.Listen(ctx, "tcp", address)
 		if err != nil {
-			return nil, fmt.Errorf("http.listen %s: %w; next: choose another address in rowtap.yaml, or \"\" for none", address, err)
+			return nil, fmt.Errorf("http.listen %s: %w\nnext: choose another address in rowtap.yaml, or \"\" for none", address, err)
 		}
 		return l, nil
 	}
@@ -29,15 +30,15 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 		var d net.Dialer
 		if c, err := d.DialContext(ctx, "unix", path); err == nil {
 			_ = c.Close()
-			return nil, fmt.Errorf("http.listen unix:%s: another daemon answers there; next: stop it, or choose another socket", path)
+			return nil, fmt.Errorf("http.listen unix:%s: another daemon listens there\nnext: stop it, or choose another socket", path)
 		}
 		if err := os.Remove(path); err != nil {
-			return nil, fmt.Errorf("http.listen unix:%s: the socket of a daemon that is gone: %w", path, err)
+			return nil, fmt.Errorf("http.listen unix:%s: remove the socket of a dead daemon: %w", path, err)
 		}
 	}
 	l, err := lc.Listen(ctx, "unix", path)
 	if err != nil {
-		return nil, fmt.Errorf("http.listen unix:%s: %w; next: make its directory, writable for rowtap", path, err)
+		return nil, fmt.Errorf("http.listen unix:%s: %w\nnext: create its directory, writable for rowtap", path, err)
 	}
 	if err := os.Chmod(path, 0o660); err != nil {
 		_ = l.Close()
@@ -46,12 +47,12 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 	return l, nil
 }
 
-// stopGrace is how long requests may go on after a stop was asked for: event streams also tell what the uploads under way come to, for
-// which the engine waits 20 seconds.
+// stopGrace limits how long requests continue once ctx has ended: event streams report the outcomes
+// of uploads in flight, for which the engine waits 20 seconds.
 const stopGrace = 25 * time.Second
 
-// Serve answers requests until ctx ends, then closes the listener and waits for the requests under way. The number of connections
-// is bounded (connections.go). What net/http logs goes to log.
+// Serve serves requests until ctx ends, then closes the listener and waits for the requests in
+// flight. The number of connections is limited (connections.go). Messages of net/http go to log.
 func Serve(ctx context.Context, l net.Listener, h http.Handler, log *zap.Logger) error {
 	return serve(ctx, l, h, log, newConnections())
 }
@@ -72,7 +73,7 @@ func serve(ctx context.Context, l net.Listener, h http.Handler, log *zap.Logger,
 	}
 	stopped := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {
-		cancel() // of the requests, event streams last until the engine has stopped
+		cancel() // the requests; event streams end when the engine has stopped
 		grace, done := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
 		defer done()
 		stopped <- srv.Shutdown(grace)

@@ -6,20 +6,22 @@ import (
 )
 
 const (
-	// readerPatience is how long a reader may take for each piece of a response. Without a bound, one that stalls would hold what the
-	// handler holds: a connection's place, or a read of the state file, which cannot shrink or reuse its free pages meanwhile.
-	readerPatience = 20 * time.Second
-	// piece is how many bytes are written before a reader's time begins again: a slow one is not a stalled one.
+	// readTimeout limits how long a client may take to read each piece of a response. A stalled
+	// client would otherwise hold what the handler holds: a connection, or a transaction on the
+	// state file, which cannot reuse its free pages.
+	readTimeout = 20 * time.Second
+	// piece is the number of bytes after which readTimeout starts again, so that slow clients are
+	// not cut off.
 	piece = 16 << 10
 )
 
-// patient gives every response a write deadline that moves on with each piece that is written. Handlers that work long before they write
-// have all of it.
+// patient sets a write deadline that moves on with each piece of the response. The time before a
+// handler writes does not count.
 func patient(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p := &patientWriter{w, http.NewResponseController(w)}
 		next.ServeHTTP(p, r)
-		p.wait() // for what net/http has still to flush
+		p.extend() // for what net/http has yet to flush
 	})
 }
 
@@ -28,12 +30,12 @@ type patientWriter struct {
 	control *http.ResponseController
 }
 
-// wait begins a reader's time again. Writers in this process and in tests have no deadline.
-func (p *patientWriter) wait() { _ = p.control.SetWriteDeadline(time.Now().Add(readerPatience)) }
+// extend starts readTimeout again. Writers in process and in tests have no deadline.
+func (p *patientWriter) extend() { _ = p.control.SetWriteDeadline(time.Now().Add(readTimeout)) }
 
 func (p *patientWriter) Write(b []byte) (written int, err error) {
 	for {
-		p.wait()
+		p.extend()
 		n, err := p.ResponseWriter.Write(b[:min(len(b), piece)])
 		written += n
 		if b = b[n:]; err != nil || len(b) == 0 {
@@ -42,11 +44,11 @@ func (p *patientWriter) Write(b []byte) (written int, err error) {
 	}
 }
 
-// FlushError is what [http.ResponseController] flushes by.
+// FlushError implements flushing for [http.ResponseController].
 func (p *patientWriter) FlushError() error {
-	p.wait()
+	p.extend()
 	return p.control.Flush()
 }
 
-// Unwrap is for [http.ResponseController].
+// Unwrap implements unwrapping for [http.ResponseController].
 func (p *patientWriter) Unwrap() http.ResponseWriter { return p.ResponseWriter }

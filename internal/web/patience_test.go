@@ -31,8 +31,8 @@ func (p piped) Accept() (net.Conn, error) {
 func (p piped) Close() error   { close(p.done); return nil }
 func (p piped) Addr() net.Addr { return &net.IPAddr{} }
 
-// answered serves one request to a reader, and returns how long the handler took.
-func answered(t *testing.T, h http.Handler, path string, read func(net.Conn)) (took time.Duration) {
+// serveOne serves one request to a reader, and returns how long the handler took.
+func serveOne(t *testing.T, h http.Handler, path string, read func(net.Conn)) (took time.Duration) {
 	t.Helper()
 	ours, theirs := net.Pipe()
 	l := piped{make(chan net.Conn, 1), make(chan struct{})}
@@ -46,7 +46,7 @@ func answered(t *testing.T, h http.Handler, path string, read func(net.Conn)) (t
 	})}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()
-	if _, err := io.WriteString(ours, "GET "+path+" HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "+token+"\r\n\r\n"); err != nil {
+	if _, err := io.WriteString(ours, "GET "+path+" HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "+testToken+"\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
 	read(ours)
@@ -61,8 +61,8 @@ func answered(t *testing.T, h http.Handler, path string, read func(net.Conn)) (t
 	return took
 }
 
-// TestAStalledReaderIsLeft: a handler whose reader stalls ends after readerPatience; one whose reader is slow goes on, however long the
-// response takes, and one that works long before it writes loses nothing.
+// The handler of a stalled reader ends after readTimeout. A slow reader gets all of the response,
+// however long it takes, and the time before a handler writes does not count.
 func TestAStalledReaderIsLeft(t *testing.T) {
 	const size, each, pause = 1 << 20, 16 << 10, 15 * time.Second
 	var wrote error
@@ -76,12 +76,12 @@ func TestAStalledReaderIsLeft(t *testing.T) {
 		}
 	}
 	synctest.Test(t, func(t *testing.T) {
-		if took := answered(t, long, "/", stall); wrote == nil || took != time.Minute+readerPatience {
-			t.Errorf("a stalled reader: %s, %v; want an error after a minute of work and %s", took, wrote, readerPatience)
+		if took := serveOne(t, long, "/", stall); wrote == nil || took != time.Minute+readTimeout {
+			t.Errorf("a stalled reader: %s, %v; want an error after a minute of work and %s", took, wrote, readTimeout)
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
-		took := answered(t, long, "/", func(conn net.Conn) {
+		took := serveOne(t, long, "/", func(conn net.Conn) {
 			buffer := make([]byte, each)
 			for got := 0; got < size; {
 				n, err := io.ReadFull(conn, buffer)
@@ -100,8 +100,8 @@ func TestAStalledReaderIsLeft(t *testing.T) {
 	for _, path := range []string{"/api/v1/state/backup", "/api/v1/status", "/"} {
 		synctest.Test(t, func(t *testing.T) {
 			h, _ := open(t)
-			if took := answered(t, h, path, stall); took != readerPatience && path == "/api/v1/state/backup" || took > readerPatience {
-				t.Errorf("%s: a stalled reader holds it for %s, want %s", path, took, readerPatience)
+			if took := serveOne(t, h, path, stall); took != readTimeout && path == "/api/v1/state/backup" || took > readTimeout {
+				t.Errorf("%s: a stalled reader holds it for %s, want %s", path, took, readTimeout)
 			}
 		})
 	}

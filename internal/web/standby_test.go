@@ -19,6 +19,9 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/engine"
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/web/api"
+	"github.com/rowtap/rowtap/internal/web/problem"
+	"github.com/rowtap/rowtap/internal/web/webtest"
 )
 
 var (
@@ -29,20 +32,20 @@ var (
 	}
 )
 
-// standbyRig is a standby's handler, and what it is told.
+// standbyRig is a standby's handler, and the state that it shows.
 type standbyRig struct {
 	http.Handler
-	now     Standby
+	now     api.Standby
 	reloads int
 	wrong   error // of a reload, and of a backup
 }
 
 func newStandbyRig() *standbyRig {
-	r := &standbyRig{now: Standby{Machines: twoHosts}}
+	r := &standbyRig{now: api.Standby{Machines: twoHosts}}
 	metrics := engine.NewMirrorMetrics(func() bool { return false }, func() []engine.Machine { return r.now.Machines })
-	r.Handler = NewStandby(StandbyOptions{
-		Options: Options{Token: config.NewSecret(token), Hosts: []string{"rowtap.example.com"}, Log: zap.NewNop()},
-		Standby: func() Standby { return r.now }, Registry: metrics.Registry("test"),
+	o := Options{Token: config.NewSecret(testToken), Hosts: []string{"rowtap.example.com"}, Log: zap.NewNop()}
+	r.Handler = NewStandby(o, api.StandbyOptions{
+		Standby: func() api.Standby { return r.now }, Registry: metrics.Registry("test"), Log: zap.NewNop(),
 		Reload: func(context.Context) (int, error) { r.reloads++; return 2, r.wrong },
 		Backup: func(_ context.Context, w io.Writer) error {
 			_, err := io.WriteString(w, "a copy")
@@ -52,7 +55,7 @@ func newStandbyRig() *standbyRig {
 	return r
 }
 
-// without asks without a token.
+// without sends a request without a token.
 func (r *standbyRig) without(t *testing.T, path string) *httptest.ResponseRecorder {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -62,25 +65,25 @@ func (r *standbyRig) without(t *testing.T, path string) *httptest.ResponseRecord
 	return w
 }
 
-// A standby is healthy and ready, in any trouble, and says so without a token.
+// A standby is healthy and ready, even if it could not take over. Neither needs a token.
 func TestStandbyIsReady(t *testing.T) {
 	for _, tt := range []struct {
-		now  Standby
+		now  api.Standby
 		want string
 	}{
-		{Standby{Machines: twoHosts}, `{"standby":"active is host-a","status":"ready"}`},
-		{Standby{}, `{"standby":"no machine is active","status":"ready"}`},
-		{Standby{Machines: twoHosts[1:]}, `{"standby":"no machine is active","status":"ready"}`},
+		{api.Standby{Machines: twoHosts}, `{"standby":"active is host-a","status":"ready"}`},
+		{api.Standby{}, `{"standby":"no machine is active","status":"ready"}`},
+		{api.Standby{Machines: twoHosts[1:]}, `{"standby":"no machine is active","status":"ready"}`},
 		{
-			Standby{Machines: twoHosts, Trouble: "its copy is ahead", Hint: "a hint"},
+			api.Standby{Machines: twoHosts, Trouble: "its copy is ahead", Hint: "a hint"},
 			`{"degraded":["its copy is ahead"],"standby":"active is host-a","status":"ready"}`,
 		},
 		{
-			Standby{Machines: twoHosts, Away: "connection refused", Trouble: "its copy is ahead"},
-			`{"degraded":["connection refused","its copy is ahead"],"standby":"who is active is not known","status":"ready"}`,
+			api.Standby{Machines: twoHosts, Away: "connection refused", Trouble: "its copy is ahead"},
+			`{"degraded":["connection refused","its copy is ahead"],"standby":"the active machine is unknown","status":"ready"}`,
 		},
 		{
-			Standby{Machines: twoHosts, Differs: true},
+			api.Standby{Machines: twoHosts, Differs: true},
 			`{"degraded":["this machine runs another configuration than host-a"],"standby":"active is host-a","status":"ready"}`,
 		},
 	} {
@@ -111,37 +114,37 @@ func TestStandbyMetrics(t *testing.T) {
 func TestStandbyRefuses(t *testing.T) {
 	r := newStandbyRig()
 	for _, tt := range []struct {
-		now          Standby
+		now          api.Standby
 		detail, hint string
 	}{
-		{Standby{Machines: twoHosts}, "this machine stands by: active is host-a, http.listen 127.0.0.1:8321", "run it on host-a"},
-		{Standby{Machines: []engine.Machine{{Host: "host-a", Active: true}}}, "this machine stands by: active is host-a", "run it on host-a"},
-		{Standby{Machines: twoHosts[1:]}, "this machine stands by: no machine is active", ""},
+		{api.Standby{Machines: twoHosts}, "this machine stands by: active is host-a, http.listen 127.0.0.1:8321", "run it on host-a"},
+		{api.Standby{Machines: []engine.Machine{{Host: "host-a", Active: true}}}, "this machine stands by: active is host-a", "run it on host-a"},
+		{api.Standby{Machines: twoHosts[1:]}, "this machine stands by: no machine is active", ""},
 		{
-			Standby{Machines: twoHosts, Trouble: "its copy is ahead", Hint: "a hint"},
+			api.Standby{Machines: twoHosts, Trouble: "its copy is ahead", Hint: "a hint"},
 			"this machine stands by: active is host-a, http.listen 127.0.0.1:8321; its copy is ahead", "a hint",
 		},
 		{
-			Standby{Machines: twoHosts, Away: "connection refused", Hint: "check that it runs"},
-			"this machine stands by: who is active is not known; connection refused", "check that it runs",
+			api.Standby{Machines: twoHosts, Away: "connection refused", Hint: "check that it runs"},
+			"this machine stands by: the active machine is unknown; connection refused", "check that it runs",
 		},
 	} {
 		r.now = tt.now
 		for _, request := range []string{"GET /api/v1/status", "GET /api/v1/deliveries", "POST /api/v1/zaps/x/pause", "POST /api/v1/state/handover", "GET /api/v1/nope"} {
 			method, path, _ := strings.Cut(request, " ")
-			status, body := ask(t, r, method, path, "")
-			var got StandbyProblem
+			status, body := webtest.Ask(t, r, method, path, "")
+			var got api.StandbyProblem
 			if err := json.Unmarshal([]byte(body), &got); err != nil {
 				t.Fatalf("%s: %v: %s", request, err, body)
 			}
-			want := StandbyProblem{Problem{"Service Unavailable", 503, tt.detail, tt.hint}, tt.now.Machines}
+			want := api.StandbyProblem{Details: problem.New(http.StatusServiceUnavailable, tt.detail, tt.hint), Machines: tt.now.Machines}
 			if diff := cmp.Diff(want, got); diff != "" || status != http.StatusServiceUnavailable {
 				t.Errorf("%s: %d (-want +got):\n%s", request, status, diff)
 			}
 		}
 	}
-	r.now = Standby{}
-	if _, body := ask(t, r, "GET", "/api/v1/status", ""); !strings.Contains(body, `"machines":[]`) {
+	r.now = api.Standby{}
+	if _, body := webtest.Ask(t, r, "GET", "/api/v1/status", ""); !strings.Contains(body, `"machines":[]`) {
 		t.Errorf("without machines: %s, which a client takes for another error", body)
 	}
 	r.now.Machines = twoHosts
@@ -158,7 +161,7 @@ func TestStandbyRefuses(t *testing.T) {
 	}
 }
 
-// The page needs no token to say that this machine stands by, and says no more.
+// The page of a standby needs no token, and only names the active machine.
 func TestStandbyPage(t *testing.T) {
 	r := newStandbyRig()
 	r.now.Trouble = "its copy is ahead"
@@ -173,26 +176,26 @@ func TestStandbyPage(t *testing.T) {
 	}
 }
 
-// A configuration is loaded on a standby too, where it counts once that takes over.
+// A standby reloads its configuration, which takes effect once it takes over.
 func TestStandbyReloads(t *testing.T) {
 	r := newStandbyRig()
-	status, body := ask(t, r, "POST", "/api/v1/reload", "")
+	status, body := webtest.Ask(t, r, "POST", "/api/v1/reload", "")
 	if want := `{"moved":[],"reloaded":true,"zaps":2}`; status != 200 || strings.TrimSpace(body) != want || r.reloads != 1 {
 		t.Errorf("reload: %d %s, want %s (%d reloads)", status, body, want, r.reloads)
 	}
 	r.wrong = fmt.Errorf("the configuration is refused: %w", config.Diagnostics{{Message: "cron: no such day"}})
-	if status, body = ask(t, r, "POST", "/api/v1/reload", ""); status != http.StatusUnprocessableEntity || !strings.Contains(body, "no such day") {
+	if status, body = webtest.Ask(t, r, "POST", "/api/v1/reload", ""); status != http.StatusUnprocessableEntity || !strings.Contains(body, "no such day") {
 		t.Errorf("a bad configuration: %d %s", status, body)
 	}
 	r.wrong = errors.New("rowtap.yaml: permission denied")
-	if status, body = ask(t, r, "POST", "/api/v1/reload", ""); status != http.StatusUnprocessableEntity || !strings.Contains(body, "permission denied") {
+	if status, body = webtest.Ask(t, r, "POST", "/api/v1/reload", ""); status != http.StatusUnprocessableEntity || !strings.Contains(body, "permission denied") {
 		t.Errorf("an unreadable configuration: %d %s", status, body)
 	}
 }
 
 func TestStandbyBackup(t *testing.T) {
 	r := newStandbyRig()
-	if status, body := ask(t, r, "GET", "/api/v1/state/backup", ""); status != 200 || body != "a copy" {
+	if status, body := webtest.Ask(t, r, "GET", "/api/v1/state/backup", ""); status != 200 || body != "a copy" {
 		t.Errorf("backup: %d %q", status, body)
 	}
 	r.wrong = errors.New("the disk is full")
@@ -201,17 +204,17 @@ func TestStandbyBackup(t *testing.T) {
 			t.Errorf("a backup that fails: %v, want the connection to be cut", err)
 		}
 	}()
-	ask(t, r, "GET", "/api/v1/state/backup", "")
+	webtest.Ask(t, r, "GET", "/api/v1/state/backup", "")
 }
 
-// What comes of a handover is the answer.
+// The response to a handover is its result.
 func TestHandOver(t *testing.T) {
 	h, e := open(t)
-	if status, body := ask(t, h, "POST", "/api/v1/state/handover", ""); status != http.StatusConflict || !strings.Contains(body, "set state.postgres") {
+	if status, body := webtest.Ask(t, h, "POST", "/api/v1/state/handover", ""); status != http.StatusConflict || !strings.Contains(body, "set state.postgres") {
 		t.Errorf("the state is in a file: %d %s", status, body)
 	}
 	var result error
-	h = New(Options{Engine: e.Engine, Token: config.NewSecret(token), Log: zap.NewNop(), HandOver: func(context.Context) error { return result }})
+	h = New(Options{Engine: e.Engine, Token: config.NewSecret(testToken), Log: zap.NewNop(), HandOver: func(context.Context) error { return result }})
 	for _, tt := range []struct {
 		result error
 		status int
@@ -222,11 +225,11 @@ func TestHandOver(t *testing.T) {
 		{errors.New("no standby could take over: there is none"), 409, "systemctl stop rowtap"},
 	} {
 		result = tt.result
-		if status, body := ask(t, h, "POST", "/api/v1/state/handover", ""); status != tt.status || !strings.Contains(body, tt.want) {
+		if status, body := webtest.Ask(t, h, "POST", "/api/v1/state/handover", ""); status != tt.status || !strings.Contains(body, tt.want) {
 			t.Errorf("handover, %v: %d %s, want %d %s", tt.result, status, body, tt.status, tt.want)
 		}
 	}
-	if status, _ := ask(t, h, "GET", "/api/v1/state/handover", ""); status != http.StatusMethodNotAllowed {
+	if status, _ := webtest.Ask(t, h, "GET", "/api/v1/state/handover", ""); status != http.StatusMethodNotAllowed {
 		t.Errorf("a handover by GET: %d", status)
 	}
 	w := httptest.NewRecorder()

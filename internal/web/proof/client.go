@@ -17,16 +17,16 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// The errors of a program that has not proved that it is the daemon. None quotes what that program said.
+// Errors about a program that has not proved that it is the daemon. None quotes its response.
 var (
 	ErrUnproven = errors.New("the program that listens there did not prove that it is this daemon")
 	ErrOlder    = errors.New("the program that listens there cannot prove that it is this daemon: an older release of rowtap, or another program")
-	ErrAddress  = errors.New("the daemon that answers does not listen at this address")
-	ErrAuthOff  = errors.New("the daemon that answers has no token (auth: off)")
+	ErrAddress  = errors.New("the daemon that responds does not listen at this address")
+	ErrAuthOff  = errors.New("the daemon that responds has no token (auth: off)")
 )
 
-// questionTakes bounds the first step.
-const questionTakes = 10 * time.Second
+// questionTimeout limits the first step.
+const questionTimeout = 10 * time.Second
 
 // Client is the CLI's side: it sends requests to one daemon.
 type Client struct {
@@ -35,16 +35,18 @@ type Client struct {
 	http          *http.Client
 }
 
-// NewClient returns the side of a CLI with a token, which must not be empty. Requests go to paths under base, by h; address is where
-// the CLI is configured to find the daemon, as [Address] writes it.
+// NewClient returns the side of a CLI with a token, which must not be empty. h sends requests to
+// paths under base. address is where the CLI is configured to find the daemon, in the form of
+// [Address].
 func NewClient(base, address string, token config.Secret, h *http.Client) *Client {
 	return &Client{base: base, address: address, keys: newKeys(token), http: h}
 }
 
-// Do has the daemon prove itself, sends a request with its MAC, and returns the answer, whose status is verified. Reading its body
-// verifies the rest: an error other than [io.EOF] means that the answer is not the daemon's, or not complete. path begins with
-// /api/ and may have a query; body is nil for none. The errors ErrUnproven, ErrOlder, ErrAddress and ErrAuthOff say that the
-// daemon did not prove itself; the request was sent then only if its answer is what fails.
+// Do makes the daemon prove itself, sends a request with its MAC, and returns the response, whose
+// status is verified. Reading the body verifies the rest: an error other than [io.EOF] means that
+// the response is not the daemon's, or incomplete. path begins with /api/ and may have a query;
+// body is nil for none. ErrUnproven, ErrOlder, ErrAddress and ErrAuthOff mean that the daemon did
+// not prove itself; the request was sent only if the response to it is at fault.
 func (c *Client) Do(ctx context.Context, method, path string, body []byte, header http.Header) (*http.Response, error) {
 	u, err := url.Parse(path)
 	if err != nil {
@@ -68,16 +70,16 @@ func (c *Client) Do(ctx context.Context, method, path string, body []byte, heade
 	}
 	frames, err := newFrameReader(resp.Body, newFrames(c.keys, nonce, ticket, resp.StatusCode))
 	if err != nil {
-		_ = resp.Body.Close() // it was only read
+		_ = resp.Body.Close() // only read
 		return nil, err
 	}
 	resp.Body, resp.ContentLength = frames, -1
 	return resp, nil
 }
 
-// ask asks the question, and returns the daemon's nonce once the proof is verified.
+// ask sends the question, and returns the daemon's nonce once its proof is verified.
 func (c *Client) ask(ctx context.Context, nonce string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, questionTakes)
+	ctx, cancel := context.WithTimeout(ctx, questionTimeout)
 	defer cancel()
 	query := url.Values{"nonce": {nonce}, "address": {c.address}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+Path+"?"+query.Encode(), nil)
@@ -91,7 +93,8 @@ func (c *Client) ask(ctx context.Context, nonce string) (string, error) {
 	defer resp.Body.Close()
 	switch resp.StatusCode {
 	case http.StatusOK:
-	case http.StatusNotFound, http.StatusUnauthorized, http.StatusMethodNotAllowed: // older releases ask for the token there
+	// Older releases require the token there.
+	case http.StatusNotFound, http.StatusUnauthorized, http.StatusMethodNotAllowed:
 		return "", ErrOlder
 	case http.StatusMisdirectedRequest:
 		return "", ErrAddress

@@ -19,11 +19,11 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// maxUsed bounds how many nonces are remembered as used, which only requests with a valid MAC are: two generations of it, about
-// 2 MB.
+// maxUsed limits the used nonces that are remembered, in each of two generations (about 2 MB
+// together). Only requests with a valid MAC use a nonce.
 const maxUsed = 10_000
 
-// The errors of a request that is not served.
+// Errors of a request that is not served.
 var (
 	errMalformed = errors.New("the Authorization header is not Rowtap NONCE.NONCE.HASH.MAC")
 	errExpired   = errors.New("the daemon's nonce is not from this process, or has expired")
@@ -35,29 +35,30 @@ var (
 
 // Daemon is the daemon's side. Its methods may be called concurrently.
 //
-// Questions cost no memory: a nonce of the daemon carries its own expiry and a MAC under a key that ends with the process.
-// Only a nonce that a valid request has used is remembered, until it expires.
+// Questions need no memory: a nonce of the daemon contains its expiry and a MAC under a key that
+// the process makes at its start. Only a nonce that a valid request has used is remembered, until
+// it expires.
 type Daemon struct {
 	keys    keys
 	tickets []byte // the key of the nonces
 	start   time.Time
 
 	mu            sync.Mutex
-	used, earlier map[string]bool // nonces; those of the present nonceLasts, and of the one before
-	since         time.Time       // used begins
+	used, earlier map[string]bool // nonces of this period of nonceLasts, and of the one before
+	since         time.Time       // start of the current period
 }
 
 // NewDaemon returns the side of a daemon with a token, which must not be empty.
 func NewDaemon(token config.Secret) *Daemon {
 	key := make([]byte, sha256.Size)
-	_, _ = rand.Read(key) // it never fails
+	_, _ = rand.Read(key) // never fails
 	now := time.Now()
 	return &Daemon{keys: newKeys(token), tickets: key, start: now, since: now, used: map[string]bool{}}
 }
 
-// Question answers a question. own tells whether an address, as [Address] writes it, is one of this daemon's. The returned status is 200 for
-// an answer that was written; otherwise nothing was written: 400 for a malformed question, 421 for an address that is not the
-// daemon's.
+// Question responds to a question. own reports whether an address, in the form of [Address], is
+// this daemon's. The returned status is 200 if a response was written. Otherwise nothing was: 400
+// means a malformed question, 421 an address that is not the daemon's.
 func (d *Daemon) Question(w http.ResponseWriter, r *http.Request, own func(address string) bool) int {
 	const longest = 512
 	query := r.URL.Query()
@@ -70,22 +71,24 @@ func (d *Daemon) Question(w http.ResponseWriter, r *http.Request, own func(addre
 	}
 	ticket := d.ticket(nonce)
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(question{ // the client is gone if it cannot be written
+	_ = json.NewEncoder(w).Encode(question{ // fails only if the client is gone
 		Nonce: ticket, Proof: hex.EncodeToString(mac(d.keys.daemon, nonce, ticket, address)),
 	})
 	return http.StatusOK
 }
 
-// ticket returns a nonce for the CLI's nonce: expiry, random bytes, and a MAC of all three.
+// ticket returns the daemon's nonce for the CLI's: expiry, random bytes, and a MAC of both and the
+// CLI's nonce.
 func (d *Daemon) ticket(nonce string) string {
 	b := binary.BigEndian.AppendUint64(nil, uint64(time.Since(d.start)+nonceLasts))
 	random := make([]byte, nonceSize)
-	_, _ = rand.Read(random) // it never fails
+	_, _ = rand.Read(random) // never fails
 	b = append(b, random...)
 	return hex.EncodeToString(append(b, mac(d.tickets, nonce, string(b))...))
 }
 
-// fresh tells whether this process made a nonce for the CLI's nonce, less than nonceLasts ago.
+// fresh reports whether ticket was made by this process for the CLI's nonce, less than nonceLasts
+// ago.
 func (d *Daemon) fresh(nonce, ticket string) bool {
 	const expirySize = 8
 	b, err := hex.DecodeString(ticket)
@@ -96,11 +99,12 @@ func (d *Daemon) fresh(nonce, ticket string) bool {
 	return hmac.Equal(sum, mac(d.tickets, nonce, string(b))) && time.Since(d.start) < time.Duration(binary.BigEndian.Uint64(b))
 }
 
-// Offered tells whether a request carries a MAC in place of the token. [Daemon.Serve] tells whether it is valid.
+// Offered reports whether a request carries a MAC instead of the token. [Daemon.Serve] verifies it.
 func Offered(r *http.Request) bool { return strings.HasPrefix(r.Header.Get("Authorization"), scheme) }
 
-// Serve serves a request by next if its MAC is valid and its nonce was not used before, with an answer in frames. Otherwise it returns
-// an error, and has written nothing. The MAC is verified before the body is read.
+// Serve serves a request with next, and sends the response in frames, if the MAC is valid and the
+// nonce was not used before. Otherwise it returns an error and writes nothing. The MAC is verified
+// before the body is read.
 func (d *Daemon) Serve(w http.ResponseWriter, r *http.Request, next http.Handler) error {
 	const parts = 4
 	given := strings.Split(strings.TrimPrefix(r.Header.Get("Authorization"), scheme), ".")
@@ -123,12 +127,12 @@ func (d *Daemon) Serve(w http.ResponseWriter, r *http.Request, next http.Handler
 	}
 	r = r.Clone(r.Context())
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	if err != nil { // next answers to a body that is too long, of which it sees nothing else
+	if err != nil { // next responds to a body that is too long; it sees nothing of it
 		r.Body = io.NopCloser(unread{err})
 	}
 	framed := newFrameWriter(w, d.keys, nonce, ticket)
 	next.ServeHTTP(framed, r)
-	framed.end() // not after a panic: the answer then lacks its last frame
+	framed.end() // not after a panic, so that the response is incomplete
 	return nil
 }
 
@@ -136,7 +140,8 @@ func (d *Daemon) Serve(w http.ResponseWriter, r *http.Request, next http.Handler
 func (d *Daemon) use(ticket string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if now := time.Now(); now.Sub(d.since) >= nonceLasts { // what was used before that has expired by the end of this generation
+	// Nonces of the earlier period have expired by the end of this one.
+	if now := time.Now(); now.Sub(d.since) >= nonceLasts {
 		d.used, d.earlier, d.since = map[string]bool{}, d.used, now
 	}
 	switch {
@@ -158,7 +163,7 @@ func hashOf(body []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// unread is a body that could not be read.
+// unread is a body that cannot be read.
 type unread struct{ err error }
 
 func (u unread) Read([]byte) (int, error) { return 0, u.err }

@@ -12,18 +12,19 @@ import (
 	"strconv"
 )
 
-// An answer is a sequence of frames: a byte that is 1 in the last frame and 0 in the others, the length of the data in four
-// bytes (big endian), the data, and their MAC. The last frame is there even if the body is empty, so the status has a MAC too.
+// A response is a sequence of frames: a byte that is 1 in the last frame and 0 in the others, the
+// length of the data in four bytes (big endian), the data, and the MAC of all three. Even an empty
+// body has a last frame, whose MAC covers the status.
 const (
 	frameHead = 5
-	maxFrame  = 64 << 10 // bytes of data: the reader holds no more before it has verified them
+	maxFrame  = 64 << 10 // bytes of data, which the reader holds until it has verified them
 	mediaType = "application/vnd.rowtap.frames"
 )
 
-// errCut is that of an answer that ends before its last frame.
+// errCut means that a response ended before its last frame.
 var errCut = errors.New("the daemon's response is incomplete")
 
-// frames makes the MACs of the frames of one answer.
+// frames makes the MACs of the frames of one response.
 type frames struct {
 	key   []byte
 	index uint64
@@ -42,12 +43,12 @@ func (f *frames) mac(frame []byte) []byte {
 	return h.Sum(nil)
 }
 
-// frameWriter writes an answer in frames, one for each call of Write, or several where the data is long.
+// frameWriter writes a response in frames: one per call of Write, or several if the data is long.
 type frameWriter struct {
 	http.ResponseWriter
 	keys          keys
 	nonce, ticket string
-	frames        *frames // nil: the status is not decided yet
+	frames        *frames // nil: the status is not known yet
 }
 
 func newFrameWriter(w http.ResponseWriter, k keys, nonce, ticket string) *frameWriter {
@@ -57,7 +58,7 @@ func newFrameWriter(w http.ResponseWriter, k keys, nonce, ticket string) *frameW
 // Unwrap lets [http.ResponseController] set deadlines and flush.
 func (w *frameWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// WriteHeader decides the status.
+// WriteHeader sends the status.
 func (w *frameWriter) WriteHeader(status int) {
 	if w.frames != nil {
 		return
@@ -82,7 +83,7 @@ func (w *frameWriter) Write(data []byte) (int, error) {
 }
 
 // end writes the last frame.
-func (w *frameWriter) end() { _ = w.frame(nil, true) } // the client is gone if it cannot be written
+func (w *frameWriter) end() { _ = w.frame(nil, true) } // fails only if the client is gone
 
 func (w *frameWriter) frame(data []byte, last bool) error {
 	w.WriteHeader(http.StatusOK) // unless the handler has
@@ -95,17 +96,18 @@ func (w *frameWriter) frame(data []byte, last bool) error {
 	return err
 }
 
-// frameReader reads the data of frames, each of which it verifies first.
+// frameReader reads the data of frames after verifying each.
 type frameReader struct {
 	body   io.ReadCloser
 	in     *bufio.Reader
 	frames *frames
 	frame  []byte // head, data and MAC
-	data   []byte // of the frame, not read yet
+	data   []byte // the rest of the frame's data
 	last   bool
 }
 
-// newFrameReader returns the body of an answer, once its first frame has been verified, and the status with it.
+// newFrameReader returns the body of a response. It verifies the first frame, and with it the
+// status.
 func newFrameReader(body io.ReadCloser, f *frames) (*frameReader, error) {
 	r := &frameReader{body: body, in: bufio.NewReader(body), frames: f}
 	return r, r.next()
@@ -154,7 +156,8 @@ func (r *frameReader) Read(b []byte) (int, error) {
 			}
 			continue
 		}
-		if _, err := r.in.ReadByte(); !errors.Is(err, io.EOF) { // read to its end, a connection can be used again
+		// A response that is read to its end frees the connection.
+		if _, err := r.in.ReadByte(); !errors.Is(err, io.EOF) {
 			return 0, ErrUnproven
 		}
 		return 0, io.EOF
@@ -164,5 +167,5 @@ func (r *frameReader) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// Close closes the answer.
+// Close closes the response.
 func (r *frameReader) Close() error { return r.body.Close() }

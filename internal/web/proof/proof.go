@@ -1,28 +1,30 @@
-// Package proof lets the CLI and the daemon prove to each other that they hold the same API token, without sending it.
+// Package proof lets the CLI and the daemon prove to each other that they hold the same API token,
+// without sending it.
 //
-// The CLI sends its requests to whichever program holds the daemon's port, and while the daemon is stopped that can be any
-// program of any user. So the CLI never sends the token. One request takes two steps:
+// The CLI sends its requests to whichever program holds the daemon's port. While the daemon is
+// stopped, that may be any program of any user, so the CLI never sends the token. A request takes
+// two steps:
 //
-//  1. The question, GET /api/v1/proof?nonce=C&address=A: C is a nonce of the CLI, A the address at which the CLI is configured to
-//     find the daemon. If A is an address of this daemon, it answers with a nonce D and the proof
-//     MAC(daemon key; C, D, A). An address that is not the daemon's gets no proof: a program at another address that
-//     passes the question on cannot answer it.
+//  1. The question, GET /api/v1/proof?nonce=C&address=A: C is a nonce of the CLI, and A the address at which the CLI is
+//     configured to find the daemon. If A is an address of this daemon, it responds with a nonce D and the proof
+//     MAC(daemon key; C, D, A). It proves nothing for another address, so a program there cannot relay the question.
 //  2. The request, with the header Authorization: Rowtap C.D.H.M, where H is the SHA-256 of the body and M is
-//     MAC(request key; C, D, H, method, path with query). D is valid for one request within [nonceLasts].
-//     The CLI sends it only after it has verified the proof.
+//     MAC(request key; C, D, H, method, path with query). The CLI sends it only once it has verified the proof. D is
+//     valid for one request within [nonceLasts].
 //
-// The answer to such a request is a sequence of frames (frame.go). Each has a MAC under the answer key over C, D, the status, its
-// place in the sequence and whether it is the last one. So a stream is verified as it arrives, and a truncated answer is an
-// error. A program that takes the port over between the two steps sees one request, which no other daemon process accepts, and
-// cannot answer it.
+// The response to such a request is a sequence of frames (frame.go). Each has a MAC under the
+// answer key over C, D, the status, its position in the sequence and whether it is the last. So a
+// stream is verified as it arrives, and a truncated response is an error. A program that takes the
+// port over between the steps sees one request, which no other daemon process accepts and to which
+// it cannot respond.
 //
-// What is not covered: headers other than Authorization, on both sides (handlers take only the form of an answer from them), and
-// secrecy: the connection is not encrypted.
+// Not covered are headers other than Authorization, on both sides (handlers use them only to choose
+// the form of a response), and secrecy: the connection is not encrypted.
 //
-// MAC is HMAC-SHA256 over fields with their lengths. The keys are derived from the token by HKDF-SHA256 (RFC 5869), one for
-// each purpose, and used for nothing else; login links and cookies have a key of their own. The proof can be asked for by
-// everyone who reaches the port and lets them test guesses of the token, so a token must be random, as the one that
-// rowtap creates is (256 bits).
+// MAC is HMAC-SHA256 over fields with their lengths. The keys are derived from the token by
+// HKDF-SHA256 (RFC 5869), one per purpose; login links and cookies have a key of their own.
+// Everyone who reaches the port can request proofs and test guesses of the token with them, so a
+// token must be random, like the one that rowtap creates (256 bits).
 package proof
 
 import (
@@ -42,7 +44,7 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// Path is where the daemon answers questions. It needs no token.
+// Path is where the daemon responds to questions. It requires no token.
 const Path = "/api/v1/proof"
 
 const (
@@ -51,7 +53,7 @@ const (
 	scheme     = "Rowtap "        // of the Authorization header
 )
 
-// keys are those of one token.
+// keys are the keys derived from one token.
 type keys struct{ daemon, request, answer []byte }
 
 func newKeys(token config.Secret) keys {
@@ -65,7 +67,8 @@ func newKeys(token config.Secret) keys {
 	return keys{daemon: derive("daemon"), request: derive("request"), answer: derive("answer")}
 }
 
-// mac returns the MAC of fields. Each has its length before it, so that no two lists of fields are the same bytes.
+// mac returns the MAC of fields. Each follows its length, so no two lists of fields are the same
+// bytes.
 func mac(key []byte, fields ...string) []byte {
 	h := hmac.New(sha256.New, key)
 	for _, f := range fields {
@@ -75,7 +78,7 @@ func mac(key []byte, fields ...string) []byte {
 	return h.Sum(nil)
 }
 
-// question is the answer's body of the first step.
+// question is the body of the response to the first step.
 type question struct {
 	Nonce string `json:"nonce"` // the daemon's
 	Proof string `json:"proof"` // hexadecimal
@@ -83,17 +86,18 @@ type question struct {
 
 func newNonce() string {
 	b := make([]byte, nonceSize)
-	_, _ = rand.Read(b) // it never fails
+	_, _ = rand.Read(b) // never fails
 	return hex.EncodeToString(b)
 }
 
-// isNonce tells whether text can be a nonce of the CLI.
+// isNonce reports whether text can be a nonce of the CLI.
 func isNonce(text string) bool {
 	b, err := hex.DecodeString(text)
 	return err == nil && len(b) == nonceSize
 }
 
-// Address returns the form in which both sides write the address that a base URL names: HOST:PORT, or unix:PATH for a socket.
+// Address returns the address that a base URL names, in the form that both sides use: HOST:PORT, or
+// unix:PATH for a socket.
 func Address(base string) string {
 	if path, ok := strings.CutPrefix(base, "unix:"); ok {
 		return "unix:" + filepath.Clean(path)
@@ -109,7 +113,7 @@ func Address(base string) string {
 	return hostPort(u.Hostname(), port)
 }
 
-// AddressOf is [Address] for the end of a connection.
+// AddressOf is [Address] for one end of a connection.
 func AddressOf(a net.Addr) string {
 	if a.Network() == "unix" {
 		return Address("unix:" + a.String())
@@ -128,7 +132,7 @@ func hostPort(host, port string) string {
 	return net.JoinHostPort(strings.ToLower(host), port)
 }
 
-// Base returns the base URL, or unix:PATH, of the address that http.listen names.
+// Base returns the base URL of http.listen, or unix:PATH.
 func Base(listen string) string {
 	if strings.HasPrefix(listen, "unix:") {
 		return listen

@@ -22,7 +22,8 @@ import (
 
 var secret = config.NewSecret("0123456789abcdef")
 
-// handler serves the requests of a daemon, as package web does: its own address is the one of the connection.
+// handler serves the requests of a daemon, as package web does: its own address is the one of the
+// connection.
 func handler(d *Daemon, next http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+Path, func(w http.ResponseWriter, r *http.Request) {
@@ -42,7 +43,7 @@ func handler(d *Daemon, next http.Handler) http.Handler {
 	return mux
 }
 
-// echo answers with what it is asked.
+// echo responds with the request.
 func echo(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	w.WriteHeader(http.StatusTeapot)
@@ -107,7 +108,7 @@ func TestStream(t *testing.T) {
 		goOn <- true
 	}
 	if _, err := resp.Body.Read(b); err == nil || errors.Is(err, io.EOF) {
-		t.Errorf("an answer that was broken off ends with %v", err)
+		t.Errorf("a truncated response ends with %v", err)
 	}
 }
 
@@ -176,7 +177,7 @@ func TestImpostors(t *testing.T) {
 	}
 }
 
-// takeover is a port whose daemon answers the question, and another program the request.
+// takeover is a port at which the daemon gets the question, and another program the request.
 type takeover struct {
 	daemon, other http.Handler
 	request       *http.Request // what the other program was sent
@@ -195,7 +196,7 @@ func (s *takeover) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func TestTakeoverBetweenProofAndRequest(t *testing.T) {
 	daemon := handler(NewDaemon(secret), http.HandlerFunc(echo))
-	var recorded bytes.Buffer // a valid answer to another request
+	var recorded bytes.Buffer // a valid response to another request
 	func() {
 		s := &takeover{daemon: daemon, other: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			rec := httptest.NewRecorder()
@@ -211,7 +212,7 @@ func TestTakeoverBetweenProofAndRequest(t *testing.T) {
 		resp.Body.Close()
 	}()
 	for name, body := range map[string][]byte{
-		"nothing": nil, "plain": []byte(`{"zaps":[]}`), "an answer to another request": recorded.Bytes(), "a frame without end": {0, 0, 0, 0, 9, 1},
+		"nothing": nil, "plain": []byte(`{"zaps":[]}`), "a response to another request": recorded.Bytes(), "a frame without end": {0, 0, 0, 0, 9, 1},
 		"a huge frame": append([]byte{0, 0xff, 0xff, 0xff, 0xff}, make([]byte, 1<<20)...),
 	} {
 		s := &takeover{daemon: daemon, other: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -221,7 +222,7 @@ func TestTakeoverBetweenProofAndRequest(t *testing.T) {
 		resp, err := clientOf(serve(t, s)).Do(t.Context(), "POST", "/api/v1/reload", []byte("body"), nil)
 		if err == nil {
 			resp.Body.Close()
-			t.Errorf("%s: taken for the daemon's answer", name)
+			t.Errorf("%s: accepted as the daemon's response", name)
 		}
 		if sent := fmt.Sprint(s.request.Header); strings.Contains(sent, secret.Reveal()) {
 			t.Errorf("%s: the token was sent: %s", name, sent)
@@ -230,7 +231,7 @@ func TestTakeoverBetweenProofAndRequest(t *testing.T) {
 		w := httptest.NewRecorder()
 		handler(NewDaemon(secret), http.HandlerFunc(echo)).ServeHTTP(w, s.request)
 		if w.Code != http.StatusUnauthorized {
-			t.Errorf("%s: another daemon answers the request with %d", name, w.Code)
+			t.Errorf("%s: another daemon responds to the request with %d", name, w.Code)
 		}
 	}
 }
@@ -309,7 +310,7 @@ func TestNoncesExpire(t *testing.T) {
 			}
 		}
 	})
-	synctest.Test(t, func(t *testing.T) { // used at the end of one generation, and again in the next
+	synctest.Test(t, func(t *testing.T) { // used at the end of one period, and again in the next
 		d := NewDaemon(secret)
 		next := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 		<-time.After(nonceLasts - time.Second)
@@ -334,7 +335,7 @@ func TestFlood(t *testing.T) {
 	for range 3 * maxUsed {
 		r := httptest.NewRequestWithContext(t.Context(), "GET", Path+"?address=x&nonce="+newNonce(), nil)
 		if status := d.Question(httptest.NewRecorder(), r, own); status != http.StatusOK {
-			t.Fatalf("a question is answered with %d", status)
+			t.Fatalf("the response to a question is %d", status)
 		}
 		_ = d.Serve(httptest.NewRecorder(), forged, http.NotFoundHandler())
 	}
@@ -350,7 +351,7 @@ func TestFlood(t *testing.T) {
 	}
 }
 
-// A changed answer is an error, whatever was changed.
+// Any change of a response is an error.
 func TestAnswersThatAreChanged(t *testing.T) {
 	k := newKeys(secret)
 	w := httptest.NewRecorder()
