@@ -179,15 +179,19 @@ const (
 	countedHours = 7*24*time.Hour + time.Hour
 )
 
-// ErrTooLongAgo means that rows are not counted for so long.
-var ErrTooLongAgo = errors.New("rows are counted for 30 days")
+// Errors of [Engine.StatusSince].
+var (
+	// ErrTooLongAgo means that rows are not counted for so long.
+	ErrTooLongAgo = errors.New("rows are counted for 30 days")
+	ErrFuture     = errors.New("is in the future")
+)
 
 // countedFrom returns the beginning of the hour or, more than a week ago, of the UTC day in which
 // counts from a time on begin.
 func countedFrom(since, now time.Time) (time.Time, error) {
 	switch {
 	case since.After(now):
-		return time.Time{}, fmt.Errorf("%s is in the future", since.Format(time.RFC3339))
+		return time.Time{}, fmt.Errorf("%s %w", since.Format(time.RFC3339), ErrFuture)
 	case now.Sub(since) > countedFor:
 		return time.Time{}, &hint.Error{
 			Err:  fmt.Errorf("%s: %w", since.Format(time.RFC3339), ErrTooLongAgo),
