@@ -20,6 +20,8 @@ type frame struct {
 	Version string
 	Logout  bool
 	Flash   *flash
+	// Identity is what the search box on every page contains.
+	Identity string
 	Assets  string // their version
 	Main    any
 }
