@@ -163,6 +163,12 @@ type Tally struct {
 	Held      int64 `json:"held"`
 }
 
+// Period has the counts of a time.
+type Period struct {
+	From time.Time `json:"from"` // UTC
+	Tally
+}
+
 // add adds other counts.
 func (t *Tally) add(other Tally) {
 	t.Sent += other.Sent
@@ -216,11 +222,11 @@ func (e *Engine) StatusSince(ctx context.Context, since time.Time) (Status, erro
 	if err != nil {
 		return Status{}, err
 	}
-	st.Since, st.Total = &from, &Tally{}
+	st.Total = &Period{From: from}
 	for i := range st.Zaps {
-		t := tallyOf(st.Zaps[i].Hours, from)
-		st.Zaps[i].Since = &t
-		st.Total.add(t)
+		p := Period{from, tallyOf(st.Zaps[i].Hours, from)}
+		st.Zaps[i].Since = &p
+		st.Total.add(p.Tally)
 	}
 	return st, nil
 }

@@ -225,18 +225,18 @@ func TestStatusOfAPeriod(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(st.Zaps) != 2 || *st.Zaps[0].Since != (Tally{Sent: tt.sent, Skipped: 1}) || *st.Zaps[1].Since != (Tally{Sent: tt.sent}) || *st.Total != (Tally{Sent: 2 * tt.sent, Skipped: 1}) {
+		if len(st.Zaps) != 2 || st.Zaps[0].Since.Tally != (Tally{Sent: tt.sent, Skipped: 1}) || st.Zaps[1].Since.Tally != (Tally{Sent: tt.sent}) || st.Total.Tally != (Tally{Sent: 2 * tt.sent, Skipped: 1}) {
 			t.Errorf("%s: zaps %+v, total %+v", tt.since, st.Zaps, st.Total)
 		}
 		within := time.Hour
 		if tt.since > 7*day {
 			within = day
 		}
-		if before := now.Add(-tt.since).Sub(*st.Since); before < 0 || before >= within {
-			t.Errorf("%s: counted from %s, %s before", tt.since, st.Since, before)
+		if before := now.Add(-tt.since).Sub(st.Total.From); before < 0 || before >= within {
+			t.Errorf("%s: counted from %s, %s before", tt.since, st.Total.From, before)
 		}
 	}
-	if st, err := r.Status(t.Context()); err != nil || len(st.Zaps) != 1 || st.Since != nil || st.Total != nil || st.Zaps[0].Since != nil {
+	if st, err := r.Status(t.Context()); err != nil || len(st.Zaps) != 1 || st.Total != nil || st.Zaps[0].Since != nil {
 		t.Errorf("Status without a period: %+v, %v", st, err)
 	}
 	if _, err := r.StatusSince(t.Context(), now.Add(-31*day)); !errors.Is(err, ErrTooLongAgo) || hint.Of(err) == "" {

@@ -46,7 +46,7 @@ type ZapStatus struct {
 	Moved      *Move         `json:"moved,omitempty"`       // its last change of worksheet, if recent
 	LeftBehind *LeftBehind   `json:"left_behind,omitempty"` // open rows of worksheets that it no longer watches; nil: none
 
-	Since *Tally `json:"since,omitempty"` // counts of the period asked for; nil: none was
+	Since *Period `json:"since,omitempty"` // counts since the time asked for; nil: none was
 
 	Hours       []ledger.Hour `json:"-"` // outcomes of the last month, of the last week by hour
 	Spreadsheet string        `json:"-"` // title; "": not known yet
@@ -74,8 +74,7 @@ type Status struct {
 	Machines []Machine       `json:"machines,omitempty"` // that serve the state on PostgreSQL; empty if it is in a file
 	Version  string          `json:"version"`
 
-	Since *time.Time `json:"since,omitempty"` // beginning of the period asked for; nil: none was
-	Total *Tally     `json:"total,omitempty"` // counts of all zaps in it
+	Total *Period `json:"total,omitempty"` // of all zaps, since the time asked for; nil: none was
 }
 
 // Version returns the version of the running rowtap.

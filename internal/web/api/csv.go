@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,7 +28,7 @@ type csvOptions struct {
 // Redacted cells are left out, whatever the options. begun reports whether something was written, so
 // that the status cannot report an error any more.
 func (s *Server) sendCSV(ctx context.Context, w http.ResponseWriter, q ledger.Query, o csvOptions) (begun bool, err error) {
-	head := csvHead
+	head := slices.Clone(csvHead)
 	columns := map[string]int{}
 	if o.columns {
 		err := s.Engine.EachDelivery(ctx, q, func(d ledger.Delivery) error {
@@ -35,7 +36,7 @@ func (s *Server) sendCSV(ctx context.Context, w http.ResponseWriter, q ledger.Qu
 				name := d.Header.Name(i)
 				if _, ok := columns[name]; !ok {
 					columns[name] = len(head)
-					head = append(head[:len(head):len(head)], name)
+					head = append(head, name)
 				}
 			}
 			return nil
@@ -61,7 +62,7 @@ func (s *Server) sendCSV(ctx context.Context, w http.ResponseWriter, q ledger.Qu
 		}
 		return nil
 	}
-	if err := write(append([]string{}, head...)); err != nil {
+	if err := write(slices.Clone(head)); err != nil {
 		return begun, err
 	}
 	err = s.Engine.EachDelivery(ctx, q, func(d ledger.Delivery) error {

@@ -67,7 +67,7 @@ func TestActOnAPeriod(t *testing.T) {
 func TestStatusOfAPeriod(t *testing.T) {
 	h, _ := open(t)
 	status, body := webtest.Ask(t, h, "GET", "/api/v1/status?since=7d", "")
-	if status != 200 || !strings.Contains(body, `"total":{"sent":0,`) || !strings.Contains(body, `"since":"20`) {
+	if status != 200 || !strings.Contains(body, `"total":{"from":"20`) || !strings.Contains(body, `Z","sent":0,`) {
 		t.Errorf("%d %s", status, body)
 	}
 	if status, body := webtest.Ask(t, h, "GET", "/api/v1/status", ""); status != 200 || strings.Contains(body, "total") {

@@ -14,7 +14,7 @@ import (
 // period limits deliveries by their last update, and by the text of an error, as texts of a form.
 type period struct {
 	From, To, Error string
-	since, until        time.Time
+	since, until    time.Time
 	// Zone is the time zone of dates: the daemon's.
 	Zone  string
 	Wrong string // what is wrong with the texts; "": nothing

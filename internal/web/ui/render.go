@@ -22,8 +22,8 @@ type frame struct {
 	Flash   *flash
 	// Identity is what the search box on every page contains.
 	Identity string
-	Assets  string // their version
-	Main    any
+	Assets   string // their version
+	Main     any
 }
 
 type crumb struct{ Name, Path string }
