@@ -127,26 +127,47 @@ type probe struct {
 	HTTPGet struct{ Path, Port string } `yaml:"httpGet"`
 }
 
-// TestKubernetes loads the configuration of the example as the sidecar would, and checks that its parts know each other.
+// TestKubernetes loads the configuration of the example as its pod would, and checks that its parts know each other.
 func TestKubernetes(t *testing.T) {
 	there := manifests(t, "kubernetes.yaml")
-	app := there["Deployment/app"].Spec
+	app := there["Deployment/rowtap"].Spec
 	if app.Replicas != 1 || app.Strategy.Type != "Recreate" {
 		t.Errorf("%d replicas, strategy %s: two rowtaps would send each row twice", app.Replicas, app.Strategy.Type)
 	}
 	spec := app.Template.Spec
-	if len(spec.InitContainers) != 1 {
-		t.Fatalf("%d init containers", len(spec.InitContainers))
+	if len(spec.Containers) != 1 || len(spec.InitContainers) != 0 {
+		t.Fatalf("%d containers, %d init containers", len(spec.Containers), len(spec.InitContainers))
 	}
-	c := spec.InitContainers[0]
-	if c.RestartPolicy != "Always" {
-		t.Errorf("restart policy %q", c.RestartPolicy)
+	if spec.TerminationGracePeriodSeconds <= 20 {
+		t.Errorf("%d seconds are too short for uploads under way", spec.TerminationGracePeriodSeconds)
 	}
+	c := spec.Containers[0]
 	if loaded := there.load(t, spec, c); loaded.Config.State.Postgres.Reveal() != "" {
 		t.Error("the state is on PostgreSQL")
 	}
 	if v := stateVolume(t, spec, c); there["PersistentVolumeClaim/"+v.PersistentVolumeClaim.ClaimName].Kind == "" {
 		t.Errorf("the state has no disk: %+v", v)
+	}
+}
+
+// TestKubernetesSidecar does the same for the patch, with what the application's operator applies first. That it leaves the
+// application as it is, is tested in strict/.
+func TestKubernetesSidecar(t *testing.T) {
+	there := manifests(t, "kubernetes-standby.yaml")
+	app := manifests(t, "kubernetes-sidecar.yaml")["Deployment/app"].Spec
+	spec := app.Template.Spec
+	if app.Replicas != 0 || app.Strategy.Type != "" || spec.TerminationGracePeriodSeconds != 0 || len(spec.Containers) != 0 {
+		t.Errorf("the patch changes the application: %+v", app)
+	}
+	if len(spec.InitContainers) != 1 || spec.InitContainers[0].RestartPolicy != "Always" {
+		t.Fatalf("init containers %+v", spec.InitContainers)
+	}
+	c := spec.InitContainers[0]
+	if loaded := there.load(t, spec, c); loaded.Config.State.Postgres.Reveal() == "" {
+		t.Error("the state is in a file: replicas of the application would send each row several times")
+	}
+	if v := stateVolume(t, spec, c); v.EmptyDir == nil {
+		t.Errorf("pods cannot share a copy of the state: %+v", v)
 	}
 }
 
@@ -161,6 +182,9 @@ func TestKubernetesStandby(t *testing.T) {
 	spec := app.Template.Spec
 	if len(spec.Containers) != 1 {
 		t.Fatalf("%d containers", len(spec.Containers))
+	}
+	if spec.TerminationGracePeriodSeconds <= 20 {
+		t.Errorf("%d seconds are too short for uploads under way", spec.TerminationGracePeriodSeconds)
 	}
 	c := spec.Containers[0]
 	loaded := there.load(t, spec, c)
@@ -202,9 +226,6 @@ func manifests(t *testing.T, path string) cluster {
 // load checks rowtap's container and loads its configuration.
 func (there cluster) load(t *testing.T, spec pod, c container) *plan.Plan {
 	t.Helper()
-	if spec.TerminationGracePeriodSeconds <= 20 {
-		t.Errorf("%d seconds are too short for uploads under way", spec.TerminationGracePeriodSeconds)
-	}
 	if !slices.Equal(c.Args, []string{"run", "--watch"}) {
 		t.Errorf("args %q", c.Args)
 	}
@@ -376,6 +397,8 @@ func (f compose) check(t *testing.T, s service, volume string) {
 func TestCompose(t *testing.T) {
 	f := composed(t, "compose.yaml")
 	f.check(t, f.Services["rowtap"], "state")
+	loaded := f.load(t, "compose.yaml", f.Services["rowtap"], 1)
+	f.scraped(t, "compose.yaml", loaded.Config.HTTP.Hosts)
 }
 
 // TestComposeStandby loads the configuration that the example asks for, with the variables of its services.
@@ -391,28 +414,9 @@ func TestComposeStandby(t *testing.T) {
 		t.Errorf("rowtap-a has %v, rowtap-b %v", a.Environment, b.Environment)
 	}
 
-	// The lines of rowtap.yaml that the head of the file gives, after those of the example.
-	dir, credentials := t.TempDir(), t.TempDir()
-	_, head, _ := strings.Cut(read(t, "compose-standby.yaml"), "# and in conf/rowtap.yaml")
-	lines := regexp.MustCompile(`(?m)^#   ([a-z]+: \{.*)$`).FindAllStringSubmatch(head, -1)
-	if len(lines) != 2 {
-		t.Fatalf("%d lines for rowtap.yaml", len(lines))
-	}
-	write(t, filepath.Join(dir, "rowtap.yaml"), read(t, "rowtap.yaml")+"\n"+lines[0][1]+"\n"+lines[1][1]+"\n")
-	if err := os.CopyFS(filepath.Join(dir, "zaps"), os.DirFS("zaps")); err != nil {
-		t.Fatal(err)
-	}
-	write(t, filepath.Join(credentials, "google.json"), googleKey)
-	write(t, filepath.Join(credentials, "clevertap_passcode"), "passcode")
-	environment := map[string]string{}
-	for name, value := range a.Environment {
-		environment[name] = filled(value)
-	}
-	if environment["CREDENTIALS_DIRECTORY"] != "/run/secrets" {
-		t.Errorf("the secrets are in %s", environment["CREDENTIALS_DIRECTORY"])
-	}
-	environment["CREDENTIALS_DIRECTORY"] = credentials
-	state := load(t, dir, environment).Config.State
+	loaded := f.load(t, "compose-standby.yaml", a, 2)
+	f.scraped(t, "compose-standby.yaml", loaded.Config.HTTP.Hosts)
+	state := loaded.Config.State
 	dsn, err := pgconn.ParseConfig(state.Postgres.Reveal())
 	if err != nil {
 		t.Fatal(err)
@@ -430,6 +434,52 @@ func TestComposeStandby(t *testing.T) {
 	}
 }
 
+// load loads the configuration that a file asks for: the example with the lines that the file's head gives, and the variables of a
+// service.
+func (f compose) load(t *testing.T, path string, s service, lines int) *plan.Plan {
+	t.Helper()
+	dir, credentials := t.TempDir(), t.TempDir()
+	_, head, _ := strings.Cut(read(t, path), "and in conf/rowtap.yaml")
+	found := regexp.MustCompile(`(?m)^#   ([a-z]+: \{.*)$`).FindAllStringSubmatch(head, -1)
+	if len(found) != lines {
+		t.Fatalf("%d lines for rowtap.yaml, want %d", len(found), lines)
+	}
+	text := read(t, "rowtap.yaml")
+	for _, line := range found {
+		text += "\n" + line[1] + "\n"
+	}
+	write(t, filepath.Join(dir, "rowtap.yaml"), text)
+	if err := os.CopyFS(filepath.Join(dir, "zaps"), os.DirFS("zaps")); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(credentials, "google.json"), googleKey)
+	write(t, filepath.Join(credentials, "clevertap_passcode"), "passcode")
+	environment := map[string]string{}
+	for name, value := range s.Environment {
+		environment[name] = filled(value)
+	}
+	if environment["CREDENTIALS_DIRECTORY"] != "/run/secrets" {
+		t.Errorf("the secrets are in %s", environment["CREDENTIALS_DIRECTORY"])
+	}
+	environment["CREDENTIALS_DIRECTORY"] = credentials
+	return load(t, dir, environment)
+}
+
+// scraped checks that rowtap accepts the names under which Prometheus scrapes it in the recipe of a file's head, and that they are
+// services.
+func (f compose) scraped(t *testing.T, path string, hosts []string) {
+	t.Helper()
+	targets := regexp.MustCompile(`"([a-z-]+):8321"`).FindAllStringSubmatch(read(t, path), -1)
+	if len(targets) == 0 || len(targets) != len(hosts) {
+		t.Errorf("%d targets, hosts %v", len(targets), hosts)
+	}
+	for _, target := range targets {
+		if !slices.Contains(hosts, target[1]) || f.Services[target[1]].Image != "rowtap" {
+			t.Errorf("Prometheus scrapes %s; hosts %v", target[1], hosts)
+		}
+	}
+}
+
 // filled puts "NAME" for each variable that compose puts its value for.
 func filled(value string) string {
 	return regexp.MustCompile(`\$\{([A-Z_]+)[^}]*\}`).ReplaceAllString(value, "$1")
@@ -440,7 +490,7 @@ func filled(value string) string {
 func TestDockerfile(t *testing.T) {
 	text := read(t, "../Dockerfile")
 	release := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(read(t, "../go.mod"))
-	if release == nil || !strings.Contains(text, "FROM golang:"+release[1]+" ") {
+	if release == nil || !strings.Contains(text, "FROM --platform=$BUILDPLATFORM golang:"+release[1]+" ") {
 		t.Errorf("the image is built with another Go than %v", release)
 	}
 	for _, name := range []string{"HEALTHCHECK .* CMD", "ENTRYPOINT", "CMD"} {
@@ -453,6 +503,27 @@ func TestDockerfile(t *testing.T) {
 	for _, want := range []string{"\nFROM gcr.io/distroless/static-debian12:nonroot\n", "\nUSER 65532:65532\n", "\nVOLUME /var/lib/rowtap\n"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("there is no line %q", strings.TrimSpace(want))
+		}
+	}
+	// What -X sets must be there: the linker ignores other names.
+	variables := regexp.MustCompile(`-X github.com/rowtap/rowtap/internal/cli\.(\w+)=\$\{(\w+)\}`).FindAllStringSubmatch(text, -1)
+	if len(variables) != 2 {
+		t.Errorf("-X sets %v", variables)
+	}
+	declared := regexp.MustCompile(`(?m)^var release, commit string$`).MatchString(read(t, "../internal/cli/version.go"))
+	for _, v := range variables {
+		if !declared || v[1] != "release" && v[1] != "commit" || strings.Count(text, "ARG "+v[2]) != 2 {
+			t.Errorf("-X sets %s from %s", v[1], v[2])
+		}
+	}
+	for _, name := range []string{"TARGETOS", "TARGETARCH"} {
+		if !strings.Contains(text, "ARG "+name) && !strings.Contains(text, " "+name) {
+			t.Errorf("there is no ARG %s", name)
+		}
+	}
+	for _, name := range []string{"title", "description", "source", "version", "revision"} {
+		if !strings.Contains(text, "org.opencontainers.image."+name+"=") {
+			t.Errorf("the image has no label %s", name)
 		}
 	}
 	ignored := read(t, "../.dockerignore")

@@ -13,18 +13,19 @@ import (
 )
 
 const (
-	// stateTry is how long a starting daemon waits for the state file before it looks again whether another daemon has it, and whether
-	// it is to stop.
+	// stateTry is how long a starting daemon waits for the lock of the state file before it checks
+	// again whether another daemon has it, and whether it must stop.
 	stateTry = time.Second
-	// stateExtends is the time for which each try extends systemd's start timeout.
+	// stateExtends is by how much each try extends systemd's start timeout.
 	stateExtends = time.Minute
-	// stateReminds is how often it is logged that the daemon still waits.
+	// stateReminds is how often the log repeats that the daemon waits.
 	stateReminds = time.Minute
 )
 
-// openState opens the state file of a starting daemon. Where a command has it open, such as a backup, it waits, says for what, and keeps
-// systemd from giving the start up. A daemon that has it is an error, [ledger.ErrInUse]: it answers where the configuration says. The
-// error is that of ctx once that ends.
+// openState opens the state file of a starting daemon. While a command such as a backup has it
+// open, it waits, logs the process, and extends systemd's start timeout. If another daemon has it,
+// which then answers at http.listen, the error is [ledger.ErrInUse]. Once ctx is done, the error is
+// that of ctx.
 func openState(ctx context.Context, g *globals, plan *plan.Plan, log *zap.Logger, super *supervisor) (*ledger.Ledger, error) {
 	path := plan.Config.State.Path
 	began := time.Now()
@@ -40,7 +41,7 @@ func openState(ctx context.Context, g *globals, plan *plan.Plan, log *zap.Logger
 		who := holderOf(path)
 		if time.Since(said) > stateReminds {
 			said = time.Now()
-			log.Warn("rowtap waits: "+who+" has the state file open", zap.String("state", path),
+			log.Warn("waiting for another process that has the state file open", zap.String("process", who), zap.String("state", path),
 				zap.Duration("waited", time.Since(began).Round(time.Second)),
 				zap.String("next", "wait until it ends, or find and stop it: fuser -v "+path))
 		}
@@ -48,12 +49,12 @@ func openState(ctx context.Context, g *globals, plan *plan.Plan, log *zap.Logger
 		l, err = ledger.Open(ledger.Options{Path: path, Timeout: stateTry})
 	}
 	if err == nil && !said.IsZero() {
-		log.Info("the state file is free")
+		log.Info("state file is free")
 	}
 	return l, err
 }
 
-// holderOf names the process that has the state file locked.
+// holderOf returns the process that has locked the state file, in words.
 func holderOf(path string) string {
 	pid, program := ledger.Holder(path)
 	if pid == 0 {

@@ -76,7 +76,7 @@ func TestRunWaitsForTheStateFile(t *testing.T) {
 				}
 				t.Errorf("the daemon did not say %q", want)
 			}
-			awaitLine("rowtap waits: process " + strconv.Itoa(os.Getpid()) + " (")
+			awaitLine(`waiting for another process that has the state file open	{"process": "process ` + strconv.Itoa(os.Getpid()) + " (")
 			buf := make([]byte, 4096)
 			n, err := socket.Read(buf)
 			if got := string(buf[:n]); err != nil || !strings.HasPrefix(got, "EXTEND_TIMEOUT_USEC=60000000\nSTATUS=waiting for the state file, which process ") {
@@ -86,8 +86,8 @@ func TestRunWaitsForTheStateFile(t *testing.T) {
 				if err := reader.Close(); err != nil {
 					t.Fatal(err)
 				}
-				awaitLine("the state file is free")
-				awaitLine("rowtap starts")
+				awaitLine("state file is free")
+				awaitLine("rowtap is starting")
 			}
 			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 				t.Fatal(err)

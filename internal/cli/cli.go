@@ -69,7 +69,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return exitOK
 	}
 	if err.Error() != "" {
-		fmt.Fprintln(stderr, "rowtap: "+printableLines(err.Error()))
+		fmt.Fprintln(stderr, journalError(stderr, "rowtap: "+printableLines(err.Error())))
 	}
 	if exit, ok := errors.AsType[*exitError](err); ok {
 		return exit.code
@@ -79,6 +79,9 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	return exitFailed
 }
+
+// Command returns the command line with all commands, for programs that document it.
+func Command() *cobra.Command { return newRootCommand() }
 
 func newRootCommand() *cobra.Command {
 	var g globals
@@ -94,10 +97,11 @@ func newRootCommand() *cobra.Command {
 			}
 			return unknownCommand(cmd, args[0])
 		},
-		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Name() != "run" {
 				hangup.Release()
 			}
+			return environmentOf(g.dir).adopt(cmd.Name() == "run", os.Setenv)
 		},
 		SilenceErrors:     true,
 		SilenceUsage:      true,

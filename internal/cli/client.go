@@ -14,7 +14,6 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -129,8 +128,10 @@ func (c *client) alive(ctx context.Context) (bool, error) {
 	}
 	resp, err := c.http.Do(req)
 	switch {
-	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, os.ErrNotExist):
+	case errors.Is(err, errRefused), errors.Is(err, os.ErrNotExist):
 		return false, nil
+	case errors.Is(err, fs.ErrPermission) && c.socket != "":
+		return false, unreadable("the daemon's socket", c.socket, err)
 	case err != nil:
 		return false, fmt.Errorf("the daemon at %s: %w", c.base, err)
 	}
@@ -149,8 +150,10 @@ func (c *client) authorize(h config.HTTP) error {
 	switch {
 	case errors.Is(err, token.ErrEmpty):
 		return fmt.Errorf("%s: %w\nnext: restart the daemon, which creates a new token: systemctl restart rowtap", h.TokenFile, err)
+	case errors.Is(err, fs.ErrPermission):
+		return unreadable("the daemon's token", h.TokenFile, err)
 	case err != nil:
-		return fmt.Errorf("the daemon's token: %w; next: run the command as a user who may read it, or set ROWTAP_TOKEN", err)
+		return fmt.Errorf("the daemon's token: %w\nnext: correct http.token_file, or set ROWTAP_TOKEN", err)
 	}
 	c.token = secret
 	return nil
@@ -170,7 +173,7 @@ func inProcess(ctx context.Context, g *globals) (*client, error) {
 		return nil, errors.New("a daemon runs but does not listen: http.listen is \"\"\nnext: set http.listen, for example to unix:/run/rowtap/api.sock, or stop the daemon")
 	}
 	if errors.Is(err, fs.ErrPermission) {
-		err = fmt.Errorf("no daemon runs, so this command opens the state file: %w", err)
+		err = unreadable("no daemon runs, so this command opens the state file", plan.Config.State.Path, err)
 	}
 	if err != nil {
 		return nil, err

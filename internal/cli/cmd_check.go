@@ -20,7 +20,7 @@ import (
 )
 
 func newCheckCommand(g *globals) *cobra.Command {
-	var online, strict, effective bool
+	var online, strict, effective, filesOnly bool
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check the configuration and print each zap's next runs",
@@ -31,13 +31,21 @@ func newCheckCommand(g *globals) *cobra.Command {
 			"--online also checks the accounts (CleverTap with a dry run, which stores nothing), the spreadsheets and worksheets, and that\n" +
 			"each zap's columns exist. It stays within the quota. For properties: all, it prints the property of each column. The exit\n" +
 			"code is 1 if it finds a problem.\n\n" +
-			"--strict treats warnings as errors. --print prints the effective configuration, with defaults, and with secrets hidden.",
-		Example: "  rowtap check --config /etc/rowtap\n  rowtap check --online\n  rowtap check --strict && rowtap reload\n  rowtap check --print\n" +
+			"--strict treats warnings as errors. --print prints the effective configuration, with defaults, and with secrets hidden.\n" +
+			"--files-only finds the mistakes in the YAML only, for example in CI: no variable counts as set, and missing secret files are\n" +
+			"accepted.",
+		Example: "  rowtap check --config /etc/rowtap\n  rowtap check --online\n  rowtap check --strict && rowtap reload\n  rowtap check --print\n  rowtap check --files-only --config conf\n" +
 			"  rowtap check --json            # {file, line, column, message, suggestion}, one mistake per line\n" +
 			"  rowtap check --online --json   # also {account, app, ok, troubles} and {zap, ok, header, troubles}",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
 			defer stop()
+			if filesOnly {
+				if online || effective || strict {
+					return usage(cmd, errors.New("--files-only cannot be combined with --online, --print or --strict"))
+				}
+				return checkFiles(g, cmd.OutOrStdout())
+			}
 			if online && effective {
 				return usage(cmd, errors.New("--print and --online cannot be combined"))
 			}
@@ -54,6 +62,7 @@ func newCheckCommand(g *globals) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&online, "online", false, "also check accounts, spreadsheets and headers")
 	cmd.Flags().BoolVar(&strict, "strict", false, "treat warnings as errors (exit code 2)")
+	cmd.Flags().BoolVar(&filesOnly, "files-only", false, "accept unset variables and missing secret files")
 	cmd.Flags().BoolVar(&effective, "print", false, "print the effective configuration: defaults and variables filled in, secrets hidden")
 	return cmd
 }
@@ -83,7 +92,7 @@ func check(g *globals, o checkOptions, out, stderr io.Writer) (*plan.Plan, error
 	}
 	var warnings config.Diagnostics
 	if plan != nil {
-		warnings = slices.Concat(plan.Config.Warnings, skippedRuns(plan, o.now))
+		warnings = slices.Concat(plan.Config.Warnings, skippedRuns(plan, o.now), environmentOf(g.dir).unreadable(plan.Config, serviceAccount()))
 	}
 	refused := len(wrong) > 0 || o.strict && len(warnings) > 0
 	if g.json && (!o.effective || refused) {

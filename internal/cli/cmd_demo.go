@@ -61,7 +61,7 @@ func demo(ctx context.Context, o demoOptions, out, logTo io.Writer) (err error) 
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 
 	listener, base, err := listenLoopback(ctx, o.listen)
-	if errors.Is(err, syscall.EADDRINUSE) && o.listen == "127.0.0.1:9400" {
+	if errors.Is(err, errAddressInUse) && o.listen == "127.0.0.1:9400" {
 		listener, base, err = listenLoopback(ctx, "127.0.0.1:0")
 	}
 	if err != nil {
@@ -144,7 +144,7 @@ func demoNotes(daemon string) sandbox.Notes {
 // freeAddress returns a free loopback address: the given one, or one with another port.
 func freeAddress(ctx context.Context, address string) (string, error) {
 	l, _, err := listenLoopback(ctx, address)
-	if errors.Is(err, syscall.EADDRINUSE) {
+	if errors.Is(err, errAddressInUse) {
 		l, _, err = listenLoopback(ctx, "127.0.0.1:0")
 	}
 	if err != nil {

@@ -35,10 +35,12 @@ func newReloadCommand(g *globals) *cobra.Command {
 				Zaps     int                `json:"zaps"`
 				Moved    []engine.Moved     `json:"moved,omitempty"`
 				Warnings config.Diagnostics `json:"warnings,omitempty"`
+				Frozen   []string           `json:"frozen_secrets,omitempty"` // the service's copies, made at its start
 			}
 			if err := errors.Join(c.post(cmd.Context(), "/api/v1/reload", nil, &done), c.close()); err != nil {
 				return err
 			}
+			noteSecrets(cmd.ErrOrStderr(), done.Frozen, serviceCredentials)
 			if g.json {
 				return printJSON(cmd.OutOrStdout(), done)
 			}

@@ -24,15 +24,18 @@ func newRunCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the daemon",
-		Long: "Polls every enabled zap on its schedule and delivers new rows to CleverTap, until SIGTERM or SIGINT.\n" +
-			"SIGHUP reloads the configuration; a bad one is refused, and the old one goes on.",
-		Example: "  rowtap run --config /etc/rowtap\n  rowtap run --once   # poll every enabled zap now, deliver, exit\n  rowtap run --watch  # in a container: a changed ConfigMap is loaded by itself",
+		Long: "Polls every enabled zap on its schedule and sends new rows to CleverTap, until SIGTERM or SIGINT.\n" +
+			"SIGHUP reloads the configuration. An invalid one is rejected, and the current one stays in force.\n\n" +
+			"With an invalid configuration at the start, run exits with 78. With --watch it waits instead: health answers, nothing is\n" +
+			"polled or sent, and the page and the log list the mistakes. It starts once the files are valid. If rowtap.yaml cannot be\n" +
+			"read at all, only health and metrics are served, at $ROWTAP_LISTEN or else at the last address.",
+		Example: "  rowtap run --config /etc/rowtap\n  rowtap run --once   # poll every enabled zap now, deliver, exit\n  rowtap run --watch  # in a container: load a changed ConfigMap automatically",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
 			defer stop()
-			context.AfterFunc(ctx, stop) // a second signal ends at once
+			context.AfterFunc(ctx, stop) // a second signal ends the process at once
 			if once && watch {
-				return usage(cmd, errors.New("--once ends before anything could be watched"))
+				return usage(cmd, errors.New("--once and --watch cannot be combined"))
 			}
 			if once {
 				hangup.Release()
@@ -41,32 +44,46 @@ func newRunCommand(g *globals) *cobra.Command {
 			return run(ctx, g, watch, cmd.ErrOrStderr())
 		},
 	}
-	cmd.Flags().BoolVar(&once, "once", false, "poll every enabled zap now, deliver, and exit: 1 if a row failed, stayed queued, or a zap is blocked")
-	cmd.Flags().BoolVar(&watch, "watch", false, "load the configuration anew whenever its files change; a bad one is refused, and the old one goes on")
+	cmd.Flags().BoolVar(&once, "once", false, "poll every enabled zap now, deliver, and exit; exit code 1 if a row failed or stayed queued, or a zap is blocked")
+	cmd.Flags().BoolVar(&watch, "watch", false, "reload the configuration when its files change; at the start, wait for valid files")
 	return cmd
 }
 
-// run runs the daemon until ctx ends; with watch, it follows the configuration's files.
+// run runs the daemon until ctx is done. With watch, it reloads changed configuration files, and
+// waits for valid ones at the start.
 func run(ctx context.Context, g *globals, watch bool, logTo io.Writer) (err error) {
-	signal.Notify(hangup.Caught, syscall.SIGHUP) // it was before main where this is `rowtap run`
-	defer hangup.Release()
+	// Already done before main, except in the demo. It is never undone: a hangup while the process
+	// ends must not change its exit code.
+	signal.Notify(hangup.Caught, syscall.SIGHUP)
 
-	var changes <-chan struct{} // nil: nobody watches
-	var files *watcher
+	d := newDaemon(g)
+	var changes <-chan struct{} // nil: not watching
 	if watch {
-		if files, err = newWatcher(g.dir); err != nil { // before they are read, so that no change is missed
-			return err
+		files, err := newWatcher(g.dir) // before the files are read, so that no change is missed
+		if err != nil {
+			return watchError(g.dir, err)
 		}
-		defer files.close()
+		defer files.start(ctx, d.logger)()
 		changes = files.changed
 	}
-	d, err := newDaemon(g, logTo)
+	if _, err = d.load(); err != nil && watch {
+		defer func() { err = errors.Join(err, d.stopListening("")) }()
+		err = d.awaitPlan(ctx, changes, logTo)
+	} else if err != nil {
+		return configError(err, exitConfig)
+	}
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
 	if err != nil {
+		return err
+	}
+	if err := d.start(logTo); err != nil {
 		return err
 	}
 	defer redirectLibraryLog(d.log)()
 	work, done, err := d.open(ctx)
-	if errors.Is(err, context.Canceled) { // it was told to stop while it waited for the state file
+	if errors.Is(err, context.Canceled) { // stopped while it waited for the state file
 		return nil
 	}
 	if err != nil {
@@ -78,7 +95,7 @@ func run(ctx context.Context, g *globals, watch bool, logTo io.Writer) (err erro
 	if err != nil {
 		return err
 	}
-	d.log.Info("rowtap starts", append(d.limit.fields(), zap.String("version", version()), zap.Int("zaps", len(d.current().Recipes)),
+	d.log.Info("rowtap is starting", append(d.limit.fields(), zap.String("version", version()), zap.Int("zaps", len(d.current().Recipes)),
 		zap.String("state", d.current().Config.State.Path), zap.String("listen", at))...)
 	tasks.Go(func() error { return work(ctx) })
 	tasks.Go(func() error {
@@ -88,18 +105,15 @@ func run(ctx context.Context, g *globals, watch bool, logTo io.Writer) (err erro
 				return nil
 			case <-hangup.Caught:
 			case <-changes:
-				d.log.Info("the configuration's files have changed")
+				d.log.Info("configuration files changed")
 			}
 			d.reload(ctx)
 		}
 	})
-	if files != nil {
-		tasks.Go(func() error { return files.run(ctx, d.log) })
-	}
 	tasks.Go(func() error {
 		<-ctx.Done()
 		d.super.stopping()
-		d.log.Info("rowtap stops: uploads under way finish")
+		d.log.Info("shutting down: waiting for uploads in flight")
 		return nil
 	})
 	err = tasks.Wait()
@@ -109,8 +123,11 @@ func run(ctx context.Context, g *globals, watch bool, logTo io.Writer) (err erro
 
 // runOnce polls and delivers once.
 func runOnce(ctx context.Context, g *globals, out, logTo io.Writer) (err error) {
-	d, err := newDaemon(g, logTo)
-	if err != nil {
+	d := newDaemon(g)
+	if _, err := d.load(); err != nil {
+		return configError(err, exitConfig)
+	}
+	if err := d.start(logTo); err != nil {
 		return err
 	}
 	defer redirectLibraryLog(d.log)()
@@ -145,9 +162,9 @@ func runOnce(ctx context.Context, g *globals, out, logTo io.Writer) (err error) 
 	case s.Failed > 0:
 		return &exitError{exitFailed, fmt.Errorf("%s failed\nnext: rowtap history --state failed", quantity.Count(s.Failed, "row"))}
 	case s.Blocked > 0:
-		return &exitError{exitFailed, fmt.Errorf("%s blocked; the log above says why\nnext: rowtap status", quantity.Count(s.Blocked, "zap"))}
+		return &exitError{exitFailed, fmt.Errorf("%s blocked; the log above has the reasons\nnext: rowtap status", quantity.Count(s.Blocked, "zap"))}
 	case s.StillQueued > 0:
-		return &exitError{exitFailed, fmt.Errorf("%s could not be delivered and stay queued; the log above says why\nnext: rowtap run --once", quantity.Count(s.StillQueued, "row"))}
+		return &exitError{exitFailed, fmt.Errorf("%s could not be delivered and stay queued; the log above has the reasons\nnext: rowtap run --once", quantity.Count(s.StillQueued, "row"))}
 	}
 	return nil
 }

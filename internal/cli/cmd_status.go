@@ -63,6 +63,7 @@ func status(ctx context.Context, c *client, g *globals, since time.Time, out, st
 	if !c.daemon {
 		fmt.Fprintln(stderr, "no daemon runs, so nothing is polled or sent; this is the status in the state file\nnext: systemctl start rowtap, or: rowtap run")
 	}
+	printRefusal(g, st.Refused, stderr)
 	if g.json {
 		return printJSON(out, st.Zaps...)
 	}

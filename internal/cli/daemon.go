@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,62 +26,94 @@ import (
 	"github.com/rowtap/rowtap/internal/web/token"
 )
 
-// daemon is what lasts as long as the process, however often that becomes the active one and a
-// standby again. Where the state is a file alone, it is the active one from its start to its end.
+// daemon is what lasts as long as the process. If the state is on PostgreSQL, the process may be
+// active and a standby by turns; otherwise it is always active.
 type daemon struct {
-	g       *globals
-	log     *zap.Logger
+	g   *globals
+	log *zap.Logger
+
+	watcherLog atomic.Pointer[zap.Logger] // the same, for the watcher
+
 	super   *supervisor
 	limit   memoryLimit
 	token   config.Secret
-	started *config.Config            // of which state, http and log stay in force
-	loading sync.Mutex                // from reading the files of a standby until its plan counts; not held by an engine's own reload
-	plan    atomic.Pointer[plan.Plan] // read last
-	process *standby.Process          // nil: the state is a file alone
-	metrics *engine.MirrorMetrics     // the same
+	started *config.Config // its state, http and log stay in force until the process ends
+	server  *server        // nil: not listening
+	// Held without an engine from reading the files until their plan is in force. An engine has its
+	// own lock for that.
+	loading sync.Mutex
+	plan    atomic.Pointer[plan.Plan]      // loaded last
+	refused atomic.Pointer[engine.Refusal] // of the files since then; nil: none
+	process *standby.Process               // nil: the state is in a file
+	metrics *engine.MirrorMetrics          // nil: the state is in a file
 
-	engine  atomic.Pointer[engine.Engine] // nil while it stands by
-	active  atomic.Pointer[http.Handler]  // that shows it; nil with it
+	engine  atomic.Pointer[engine.Engine] // nil while not active
+	active  atomic.Pointer[http.Handler]  // the engine's handler; nil if there is no engine
 	standby http.Handler
 }
 
-// newDaemon reads the configuration.
-func newDaemon(g *globals, logTo io.Writer) (*daemon, error) {
-	d := &daemon{g: g, super: newSupervisor(), limit: limitMemory(os.DirFS("/"), os.LookupEnv)}
-	loaded, err := loadPlan(g.dir)
+func newDaemon(g *globals) *daemon {
+	return &daemon{g: g, super: newSupervisor(), limit: limitMemory(os.DirFS("/"), os.LookupEnv)}
+}
+
+// logTo makes the daemon's logger.
+func (d *daemon) logTo(c config.Log, to io.Writer) error {
+	log, err := newLogger(c, to)
 	if err != nil {
-		return nil, configError(err, exitConfig)
+		return err
 	}
-	if d.log, err = newLogger(loaded.Config.Log, logTo); err != nil {
-		return nil, err
+	d.log, d.super.log = log, log
+	d.watcherLog.Store(log)
+	return nil
+}
+
+// logger returns the daemon's logger for the watcher, which runs before there is one.
+func (d *daemon) logger() *zap.Logger {
+	if log := d.watcherLog.Load(); log != nil {
+		return log
 	}
-	d.super.log = d.log
-	for _, w := range loaded.Config.Warnings {
+	return zap.NewNop()
+}
+
+// start puts the first plan in force.
+func (d *daemon) start(logTo io.Writer) error {
+	d.started = d.current().Config
+	if err := d.logTo(d.started.Log, logTo); err != nil {
+		return err
+	}
+	for _, w := range d.started.Warnings {
 		d.log.Warn(w.Message, zap.String("at", w.Pos.String()), zap.String("next", w.Suggestion))
 	}
-	d.started = loaded.Config
-	d.plan.Store(loaded)
-	return d, nil
+	return nil
 }
 
-// current returns the plan that was read last.
+// current returns the plan that was loaded last.
 func (d *daemon) current() *plan.Plan { return d.plan.Load() }
 
-// load reads the configuration anew.
+// load reads the configuration files.
 func (d *daemon) load() (*plan.Plan, error) {
 	loaded, err := loadPlan(d.g.dir)
-	if err == nil {
-		d.plan.Store(loaded)
+	if err != nil {
+		at := time.Now()
+		if before := d.refused.Load(); before != nil {
+			at = before.At
+		}
+		d.refused.Store(engine.NewRefusal(err, at))
+		return nil, err
 	}
-	return loaded, err
+	d.plan.Store(loaded)
+	d.refused.Store(nil)
+	return loaded, nil
 }
 
-// open returns the daemon's work, and what is to be done after it.
+// open opens the state. It returns the function that runs the daemon, and one that closes the state
+// after it.
 func (d *daemon) open(ctx context.Context) (work func(context.Context) error, done func() error, err error) {
 	if !isMirrored(d.started.State) {
 		l, err := openState(ctx, d.g, d.current(), d.log, d.super)
 		if err != nil {
-			return nil, nil, err
+			path := d.started.State.Path
+			return nil, nil, permanent(foreignState(path, err), providedBySystemd(path))
 		}
 		err = d.readToken()
 		var e *engine.Engine
@@ -109,13 +142,13 @@ func (d *daemon) open(ctx context.Context) (work func(context.Context) error, do
 		Seed: true,
 		Pulse: func() {
 			d.super.pulse()
-			if who := d.standingBy().Who(); who != said {
+			if who := d.who(); who != said {
 				say(who)
 			}
 		},
 		Plan: func() string { return d.current().Config.Hash() },
 		Open: func(ctx context.Context) (*ledger.Ledger, error) {
-			say(d.standingBy().Who())
+			say(d.who())
 			return d.openCopy(ctx)
 		},
 		Serve: func(ctx context.Context, l *ledger.Ledger, t *mirror.Term) error {
@@ -136,7 +169,7 @@ func (d *daemon) open(ctx context.Context) (work func(context.Context) error, do
 	return d.process.Run, func() error { m.Close(); return nil }, nil
 }
 
-// openCopy opens the copy of a state on PostgreSQL, once no command has it open any more.
+// openCopy opens the copy of a state on PostgreSQL. It waits while a command has it open.
 func (d *daemon) openCopy(ctx context.Context) (*ledger.Ledger, error) {
 	path := d.started.State.Path
 	tick := time.NewTicker(stateTry)
@@ -147,7 +180,7 @@ func (d *daemon) openCopy(ctx context.Context) (*ledger.Ledger, error) {
 			return l, err
 		}
 		if who := holderOf(path); !said {
-			d.log.Warn("rowtap waits: "+who+" has the copy of the state open", zap.String("state", path),
+			d.log.Warn("waiting for another process that has the copy of the state open", zap.String("process", who), zap.String("state", path),
 				zap.String("next", "wait until it ends, or find and stop it: fuser -v "+path))
 		}
 		select {
@@ -158,7 +191,7 @@ func (d *daemon) openCopy(ctx context.Context) (*ledger.Ledger, error) {
 	}
 }
 
-// serve polls and sends until ctx ends.
+// serve polls and sends until ctx is done.
 func (d *daemon) serve(ctx context.Context, e *engine.Engine) error {
 	tasks, ctx := errgroup.WithContext(ctx)
 	tasks.Go(func() error { return e.Run(ctx) })
@@ -167,40 +200,62 @@ func (d *daemon) serve(ctx context.Context, e *engine.Engine) error {
 	return tasks.Wait()
 }
 
-// listen starts the daemon's listener and returns its address.
-func (d *daemon) listen(ctx context.Context, tasks *errgroup.Group) (string, error) {
-	h := d.started.HTTP
-	if h.Listen == "" {
-		return "nothing", nil
-	}
-	listener, err := web.Listen(ctx, h.Listen)
-	if err != nil {
+// listen serves the API and the page, and returns the address of the listener. An unready daemon
+// may have opened it already.
+func (d *daemon) listen(ctx context.Context, tasks *errgroup.Group) (at string, err error) {
+	address := d.started.HTTP.Listen
+	if err := d.stopListening(address); err != nil {
 		return "", err
 	}
-	tasks.Go(func() error { return web.Serve(ctx, listener, d, d.log) })
-	return listener.Addr().String(), nil
+	if address == "" {
+		return "nothing", nil
+	}
+	if d.server == nil {
+		if d.server, err = serve(context.WithoutCancel(ctx), address, d, d.log); err != nil {
+			socket, unix := strings.CutPrefix(address, "unix:")
+			return "", permanent(err, unix && providedBySystemd(socket))
+		}
+	}
+	d.server.handle(d)
+	context.AfterFunc(ctx, d.server.cancel)
+	tasks.Go(d.server.wait)
+	if err := keepAddress(d.started.State, address); err != nil {
+		d.log.Warn("address of the listener not recorded: probes do not find it if rowtap.yaml becomes unreadable", zap.Error(err))
+	}
+	return d.server.at, nil
 }
 
-// readToken reads what the API and the page ask for, if they ask for anything.
+// stopListening ends the server unless it listens at the address.
+func (d *daemon) stopListening(unless string) error {
+	if d.server == nil || d.server.address == unless {
+		return nil
+	}
+	s := d.server
+	d.server = nil
+	return s.stop()
+}
+
+// readToken reads the token of the API and the page, if they need one.
 func (d *daemon) readToken() (err error) {
 	if h := d.started.HTTP; h.Listen != "" && !h.AuthOff {
 		d.token, err = token.Ensure(h.TokenFile, d.log)
+		err = permanent(foreignState(h.TokenFile, err), providedBySystemd(h.TokenFile))
 	}
 	return err
 }
 
-// webOptions are those of all handlers of the listener.
+// webOptions returns the options of all handlers of the listener.
 func (d *daemon) webOptions() web.Options {
 	h := d.started.HTTP
 	return web.Options{Token: d.token, Hosts: h.Hosts, Listen: h.Listen, Log: d.log, SheetPage: d.g.sheetPage}
 }
 
-// activate makes an engine of a state, and has the listener show it.
+// activate makes the engine of a state, which the listener then serves.
 func (d *daemon) activate(s *heldState) (*engine.Engine, error) {
 	d.loading.Lock()
 	defer d.loading.Unlock()
 	e, err := engine.New(s.options(engine.Options{
-		Plan: d.current(), Log: d.log, Version: version(), Load: d.load,
+		Plan: d.current(), Log: d.log, Version: version(), Load: d.load, Refused: d.refused.Load(),
 		Pulse: d.super.pulse, PulseEvery: d.super.pulseEvery(), Mirror: d.metrics,
 	}))
 	if err != nil {
@@ -217,8 +272,8 @@ func (d *daemon) activate(s *heldState) (*engine.Engine, error) {
 	return e, nil
 }
 
-// serving returns the handler that shows the engine, or nil while this process stands by: also when
-// it has the lease and no engine yet, or the engine still and the lease no more.
+// serving returns the handler of the engine, or nil while this process is a standby. It is nil also
+// while it has the lease but no engine yet, or still has an engine but no longer the lease.
 func (d *daemon) serving() *http.Handler {
 	if d.process != nil && !d.process.State().Active {
 		return nil
@@ -226,7 +281,7 @@ func (d *daemon) serving() *http.Handler {
 	return d.active.Load()
 }
 
-// ServeHTTP shows the engine, or that this process stands by.
+// ServeHTTP serves the engine or, while this process is a standby, the standby's responses.
 func (d *daemon) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if active := d.serving(); active != nil {
 		(*active).ServeHTTP(w, r)
@@ -235,8 +290,8 @@ func (d *daemon) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.standby.ServeHTTP(w, r)
 }
 
-// reloadStandby reloads the configuration while this process stands by. If it has just become the
-// active one, the engine reloads.
+// reloadStandby reloads the configuration of a standby. If the process has just become active, the
+// engine reloads.
 func (d *daemon) reloadStandby(ctx context.Context) (zaps int, err error) {
 	d.loading.Lock()
 	if e := d.engine.Load(); e != nil {
@@ -248,6 +303,7 @@ func (d *daemon) reloadStandby(ctx context.Context) (zaps int, err error) {
 	before := d.current()
 	loaded, err := d.load()
 	if err != nil {
+		d.refused.Load().Log(d.log, "invalid configuration; the current one stays in force")
 		return 0, fmt.Errorf("invalid configuration; the current one stays in force:\n%w", err)
 	}
 	engine.Warn(d.log, before.Config, loaded.Config)
@@ -255,22 +311,16 @@ func (d *daemon) reloadStandby(ctx context.Context) (zaps int, err error) {
 	return len(loaded.Recipes), nil
 }
 
-// reload loads the configuration anew; a bad one is refused, and the old one goes on.
+// reload reloads the configuration. An invalid one is rejected and logged, and the current one
+// stays in force.
 func (d *daemon) reload(ctx context.Context) {
 	d.super.reloading()
 	e := d.engine.Load()
-	var err error
 	if e != nil {
-		err = e.Reload(ctx)
-	} else {
-		_, err = d.reloadStandby(ctx)
-	}
-	if err != nil {
-		d.log.Error(err.Error(), zap.String("next", "rowtap check"))
-	}
-	if e != nil {
+		_ = e.Reload(ctx) // it has logged the mistakes
 		d.super.ready(ctx, e)
-	} else {
-		d.super.standingBy(d.standingBy().Who())
+		return
 	}
+	_, _ = d.reloadStandby(ctx) // the same
+	d.super.standingBy(d.who())
 }

@@ -1,6 +1,11 @@
 package cli
 
 import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -8,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rowtap/rowtap/internal/sandbox"
 )
@@ -64,5 +70,59 @@ func TestStartedAs(t *testing.T) {
 		if got := startedAs(arg); got != want {
 			t.Errorf("startedAs(%q) = %q, want %q", arg, got, want)
 		}
+	}
+}
+
+// TestDemoInProcess runs the demo without a child process or signals, as every operating system can: rows arrive, a second demo
+// takes another port, and nothing is left at the end.
+func TestDemoInProcess(t *testing.T) {
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp) // of Unix
+	t.Setenv("TMP", temp)    // of Windows
+	taken, _, err := listenLoopback(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if free, err := freeAddress(t.Context(), taken.Addr().String()); err != nil || free == taken.Addr().String() {
+		t.Errorf("instead of %s, which is in use: %s, %v", taken.Addr(), free, err)
+	}
+	if err := taken.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := dialer("http://" + taken.Addr().String()); err != nil || !errors.Is(c.get(t.Context(), "/healthz", &struct{}{}), errRefused) {
+		t.Errorf("where nobody listens: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	said, out := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		err := demo(ctx, demoOptions{listen: "127.0.0.1:0"}, out, io.Discard)
+		_ = out.CloseWithError(err)
+		ended <- err
+	}()
+	lines := bufio.NewScanner(said)
+	var base, dir string
+	for dir == "" && lines.Scan() {
+		if at, ok := strings.CutPrefix(lines.Text(), "rowtap demo: "); ok {
+			base = strings.TrimSuffix(at, "/")
+		}
+		if _, after, ok := strings.Cut(lines.Text(), " --config "); ok {
+			dir = after
+		}
+	}
+	go func() { _, _ = io.Copy(io.Discard, said) }() // until the demo closes it
+	if base == "" || filepath.Dir(dir) != filepath.Clean(temp) {
+		t.Fatalf("the demo says that it is at %q, with files in %q; temporary files are in %s: %v", base, dir, temp, lines.Err())
+	}
+	_, port, _ := net.SplitHostPort(strings.TrimPrefix(base, "http://"))
+	if err := eventually(ctx, 20*time.Millisecond, func(context.Context) bool { return demoAccepted(port) == "9" }); err != nil {
+		t.Errorf("the records of the demo do not arrive: %v; accepted: %s", err, demoAccepted(port))
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("the demo ends with %v", err)
+	}
+	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
+		t.Errorf("left in %s: %v, %v", temp, left, err)
 	}
 }

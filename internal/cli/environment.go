@@ -1,24 +1,35 @@
 package cli
 
 import (
-	"bytes"
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// The package's service gets its variables from systemd, which an operator's shell does not have. Root, who alone may read them, gets them
-// from where systemd has them, for the service's own configuration; others are told.
+// The package's service gets its variables and secrets from systemd. For the service's own
+// configuration, root finds them where systemd does; other users may not read them, and the error
+// says so.
 const (
 	serviceDir         = "/etc/rowtap"
 	serviceVariables   = "/etc/default/rowtap"     // EnvironmentFile= of systemd/rowtap.service
-	serviceCredentials = "/etc/rowtap/credentials" // of its LoadCredential=
+	serviceCredentials = "/etc/rowtap/credentials" // the files of its LoadCredential=
 )
+
+// serviceDirectories are the directories that systemd makes for the service, by variable.
+var serviceDirectories = map[string]string{
+	"CREDENTIALS_DIRECTORY":   serviceCredentials,
+	"CONFIGURATION_DIRECTORY": serviceDir,
+	"STATE_DIRECTORY":         "/var/lib/rowtap",
+	"RUNTIME_DIRECTORY":       "/run/rowtap",
+}
+
+// serviceUnits are the places of the service's unit.
+var serviceUnits = []string{"/etc/systemd/system/rowtap.service", "/lib/systemd/system/rowtap.service", "/usr/lib/systemd/system/rowtap.service"}
 
 // environment finds the variables of a configuration.
 type environment struct {
@@ -32,44 +43,115 @@ func environmentOf(dir string) environment {
 	return environment{dir, os.DirFS("/"), os.Geteuid(), os.LookupEnv}
 }
 
-// find returns a variable: the process's, else the service's where that is asked for.
+// find returns a variable of this process, or else of the service.
 func (e environment) find(name string) (string, bool) {
-	if value, ok := e.lookup(name); ok || e.uid != 0 || path.Clean(e.dir) != serviceDir {
-		return value, ok
-	}
-	text, err := fs.ReadFile(e.root, strings.TrimPrefix(serviceVariables, "/"))
-	if err != nil {
-		return "", false // no package is installed here
-	}
-	if value, ok := serviceVariable(text, name); ok {
+	if value, ok := e.lookup(name); ok {
 		return value, true
 	}
-	if info, err := fs.Stat(e.root, strings.TrimPrefix(serviceCredentials, "/")); name == "CREDENTIALS_DIRECTORY" && err == nil && info.IsDir() {
-		return serviceCredentials, true
-	}
-	return "", false
-}
-
-// serviceVariable returns a variable of a file for systemd's EnvironmentFile=: NAME=VALUE a line, the value in quotes or not, the last
-// one counting (https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html#EnvironmentFile=).
-func serviceVariable(text []byte, name string) (value string, ok bool) {
-	for line := range bytes.Lines(text) {
-		left, right, found := strings.Cut(strings.TrimSpace(string(line)), "=")
-		if !found || strings.TrimSpace(left) != name { // a comment's name is none
-			continue
-		}
-		value, ok = strings.TrimSpace(right), true
-		for _, quote := range []string{`"`, `'`} {
-			if len(value) > 1 && strings.HasPrefix(value, quote) && strings.HasSuffix(value, quote) {
-				value = value[1 : len(value)-1]
-				break
-			}
-		}
-	}
+	value, ok := e.service()[name]
 	return value, ok
 }
 
-// lacking says in a line that a configuration's only mistakes are variables which the service has; nil where it is otherwise.
+// adopt sets the variables of the service that this process does not have, for libraries that read
+// them: proxies, and Application Default Credentials. A daemon does not get the directories: they
+// mean that systemd has started it.
+func (e environment) adopt(daemon bool, set func(name, value string) error) error {
+	for name, value := range e.service() {
+		_, directory := serviceDirectories[name]
+		if _, ok := e.lookup(name); ok || daemon && directory {
+			continue
+		}
+		if err := set(name, value); err != nil {
+			return fmt.Errorf("%s: %s: %w", serviceVariables, name, err)
+		}
+	}
+	return nil
+}
+
+// service returns the variables of the service; nil if this process is not root's, or uses another
+// configuration.
+func (e environment) service() map[string]string {
+	if e.uid != 0 || !isServiceDir(e.dir) {
+		return nil
+	}
+	variables := map[string]string{}
+	for name, dir := range serviceDirectories {
+		if info, err := fs.Stat(e.root, strings.TrimPrefix(dir, "/")); err == nil && info.IsDir() {
+			variables[name] = dir
+		}
+	}
+	if text, err := fs.ReadFile(e.root, strings.TrimPrefix(serviceVariables, "/")); err == nil {
+		parseEnvironmentFile(string(text), variables)
+	}
+	return variables
+}
+
+// isPackaged reports whether the configuration is that of a service of systemd.
+func (e environment) isPackaged() bool {
+	return isServiceDir(e.dir) && slices.ContainsFunc(serviceUnits, func(unit string) bool {
+		_, err := fs.Stat(e.root, strings.TrimPrefix(unit, "/"))
+		return err == nil
+	})
+}
+
+func isServiceDir(dir string) bool {
+	absolute, err := filepath.Abs(dir)
+	return err == nil && absolute == serviceDir
+}
+
+// parseEnvironmentFile adds the variables of a file for systemd's EnvironmentFile=: NAME=VALUE, one
+// per line, with quotes, escapes and continued lines
+// (https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html#EnvironmentFile=).
+func parseEnvironmentFile(text string, variables map[string]string) {
+	for text != "" {
+		line, rest, _ := strings.Cut(text, "\n")
+		name, _, found := strings.Cut(line, "=")
+		if name = strings.TrimSpace(name); !found || strings.HasPrefix(name, "#") || strings.HasPrefix(name, ";") {
+			text = rest
+			continue
+		}
+		variables[name], text = environmentValue(text[strings.Index(text, "=")+1:])
+	}
+}
+
+// environmentValue returns the value at the beginning of text, and the lines after it.
+func environmentValue(text string) (value, rest string) {
+	var b strings.Builder
+	solid := 0 // length of the value without white space at its end
+	quote, begun := byte(0), false
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		switch {
+		case quote == 0 && c == '\n':
+			return b.String()[:solid], text[i+1:]
+		case quote == 0 && !begun && (c == ' ' || c == '\t'):
+			continue
+		case quote == 0 && !begun && (c == '"' || c == '\''):
+			quote = c
+			continue
+		case quote != 0 && c == quote:
+			quote, begun, solid = 0, false, b.Len()
+			continue
+		case c == '\\' && quote != '\'' && i+1 < len(text):
+			i++
+			if c = text[i]; c == '\n' {
+				continue
+			}
+			if quote == '"' && !strings.ContainsRune("\"\\`$", rune(c)) {
+				b.WriteByte('\\')
+			}
+		}
+		b.WriteByte(c)
+		begun = true
+		if quote != 0 || c != ' ' && c != '\t' && c != '\r' {
+			solid = b.Len()
+		}
+	}
+	return b.String()[:solid], ""
+}
+
+// lacking returns an error of one line if a configuration's only mistakes are variables that the
+// service has; otherwise nil.
 func (e environment) lacking(wrong config.Diagnostics) error {
 	_, missing := fs.Stat(e.root, strings.TrimPrefix(serviceVariables, "/"))
 	if missing != nil || e.uid == 0 {
@@ -87,5 +169,5 @@ func (e environment) lacking(wrong config.Diagnostics) error {
 	if len(names) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%s: set for the service alone, by systemd and %s, which only root can read\nnext: the same command with sudo", strings.Join(names, ", "), serviceVariables)
+	return fmt.Errorf("%s: set for the service only, by systemd and %s, which only root can read\nnext: run the same command with sudo", strings.Join(names, ", "), serviceVariables)
 }

@@ -19,23 +19,23 @@ import (
 	"github.com/rowtap/rowtap/internal/standby"
 )
 
-// heldState is a state that this process may change: the state file, or where the state is on
-// PostgreSQL its copy, while this process is the active one.
+// heldState is a state that this process may change: the state file, or the copy of a state on
+// PostgreSQL while this process is active.
 type heldState struct {
 	ledger  *ledger.Ledger
-	term    *mirror.Term     // nil: the state is a file alone
-	process *standby.Process // the same
-	release func() error     // gives the lease up
+	term    *mirror.Term     // nil: the state is in a file
+	process *standby.Process // nil: the state is in a file
+	release func() error     // releases the lease
 }
 
-// close closes the state, and gives the lease up.
+// close closes the state and releases the lease.
 func (s *heldState) close() error { return errors.Join(s.ledger.Close(), s.release()) }
 
-// resendAfter is how long after a takeover the rows wait that were in flight: as long as an upload
-// of the one before may last.
+// resendAfter is how long rows that were in flight wait after a takeover: the maximum duration of
+// an upload of the previous machine.
 const resendAfter = 30 * time.Second
 
-// options completes those of an engine.
+// options completes the options of an engine.
 func (s *heldState) options(o engine.Options) engine.Options {
 	o.Ledger = s.ledger
 	if s.term != nil {
@@ -47,10 +47,10 @@ func (s *heldState) options(o engine.Options) engine.Options {
 	return o
 }
 
-// isMirrored tells whether a state is on PostgreSQL.
+// isMirrored reports whether a state is on PostgreSQL.
 func isMirrored(s config.State) bool { return s.Postgres.Reveal() != "" }
 
-// openMirror returns the database that a configuration names.
+// openMirror opens the database of a configuration.
 func openMirror(s config.State, listen string) (*mirror.Mirror, error) {
 	host, err := os.Hostname()
 	if err != nil {
@@ -62,7 +62,7 @@ func openMirror(s config.State, listen string) (*mirror.Mirror, error) {
 	})
 }
 
-// advised adds to an error what to do about it, if that is known.
+// advised adds its hint to an error, if there is one.
 func advised(err error) error {
 	if next := hint.Of(err); next != "" {
 		return fmt.Errorf("%w\nnext: %s", err, next)
@@ -70,17 +70,17 @@ func advised(err error) error {
 	return err
 }
 
-// stateFileExists returns an error if a command would create the state file. A state on PostgreSQL
-// needs none.
+// stateFileExists returns an error if there is no state file, so that a command does not create it.
+// A state on PostgreSQL needs none.
 func stateFileExists(s config.State) error {
 	if _, err := os.Stat(s.Path); errors.Is(err, fs.ErrNotExist) && !isMirrored(s) {
-		return fmt.Errorf("no daemon runs, and there is no state file %s yet\nnext: rowtap run", s.Path)
+		return fmt.Errorf("no daemon runs, and there is no state file %s yet\nnext: systemctl start rowtap, or: rowtap run", s.Path)
 	}
 	return nil
 }
 
-// take opens the state for a command that works without a daemon. Where another machine is the
-// active one it returns [mirror.ErrHeld].
+// take opens the state for a command that works without a daemon. If another machine is active, it
+// returns [mirror.ErrHeld].
 func take(ctx context.Context, p *plan.Plan, log *zap.Logger, seed bool, open func(ledger.Options) (*ledger.Ledger, error)) (*heldState, error) {
 	if !isMirrored(p.Config.State) {
 		l, err := open(ledger.Options{Path: p.Config.State.Path})

@@ -7,15 +7,16 @@ import (
 	"net/http"
 )
 
-// handlerTransport answers requests by a handler in this process. A response is read while the handler writes it, as over a network: a list
-// of all deliveries is never in memory as a whole.
+// handlerTransport serves requests by a handler in this process. A response is read while the
+// handler writes it, as over a network, so that a list of all deliveries is never in memory as a
+// whole.
 type handlerTransport struct{ http.Handler }
 
 func (t handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	body, write := io.Pipe()
 	w := &pipedResponse{header: http.Header{}, body: write, begun: make(chan struct{})}
 	done := make(chan struct{})
-	go func() { // it has ended once the body was read to its end or closed
+	go func() { // ends once the body has been read in full or closed
 		defer close(done)
 		w.serve(t.Handler, r)
 	}()
@@ -26,16 +27,17 @@ func (t handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// pipedResponse is the writer of a response that is read at the other end of a pipe.
+// pipedResponse is a response writer whose body is read at the other end of a pipe.
 type pipedResponse struct {
 	header http.Header
-	sent   http.Header // as it was when the response began
+	sent   http.Header // the header when the response began
 	status int
 	body   *io.PipeWriter
 	begun  chan struct{} // closed once status and sent are known
 }
 
-// serve has the handler answer. One that breaks its response off, by a panic as net/http has it, leaves the reader an error.
+// serve calls the handler. If that aborts the response by a panic, as in net/http, the reader gets
+// an error.
 func (w *pipedResponse) serve(h http.Handler, r *http.Request) {
 	defer func() {
 		broken := recover()
@@ -44,7 +46,7 @@ func (w *pipedResponse) serve(h http.Handler, r *http.Request) {
 			_ = w.body.Close() // it never fails
 			return
 		}
-		_ = w.body.CloseWithError(fmt.Errorf("the answer broke off: %w", io.ErrUnexpectedEOF)) // the same
+		_ = w.body.CloseWithError(fmt.Errorf("incomplete response: %w", io.ErrUnexpectedEOF)) // it never fails either
 		if err, ok := broken.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
 			panic(broken)
 		}
@@ -66,10 +68,10 @@ func (w *pipedResponse) Write(b []byte) (int, error) {
 	return w.body.Write(b)
 }
 
-// Flush is for handlers that stream: nothing is held back.
+// Flush does nothing: the response is not buffered. Handlers that stream call it.
 func (w *pipedResponse) Flush() {}
 
-// pipedBody is a response's body. Once closed, the handler has ended.
+// pipedBody is the body of a response. Close waits until the handler has ended.
 type pipedBody struct {
 	*io.PipeReader
 	done <-chan struct{}

@@ -60,7 +60,7 @@ func TestAHandlerInThisProcess(t *testing.T) {
 		fn         error
 	}{
 		{"/none", "there is none\nnext: look elsewhere", nil},
-		{"/broken", "the answer broke off: unexpected EOF", nil},
+		{"/broken", "incomplete response: unexpected EOF", nil},
 		{"/long", "enough", enough},
 	}
 	for _, tt := range tests {

@@ -14,7 +14,8 @@ import (
 	"github.com/rowtap/rowtap/internal/web"
 )
 
-// newLogger makes the daemon's logger. Nothing is sampled away: a row's line is written, however many are alike.
+// newLogger makes the daemon's logger. It does not sample: the line of each row is written. If to
+// is the journal, each line begins with its priority.
 func newLogger(c config.Log, to io.Writer) (*zap.Logger, error) {
 	level, err := zapcore.ParseLevel(c.Level)
 	if err != nil {
@@ -31,18 +32,21 @@ func newLogger(c config.Log, to io.Writer) (*zap.Logger, error) {
 		enc.EncodeLevel = zapcore.CapitalLevelEncoder
 		encoder = zapcore.NewConsoleEncoder(enc)
 	}
+	if isJournal(to) {
+		encoder = journalEncoder{encoder}
+	}
 	return zap.New(valued{zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(to)), level)}), nil
 }
 
-// valued leaves fields out that are empty texts: not every error has a next step, a code or a column.
+// valued omits fields that are empty texts: not every error has a next step, a code or a column.
 type valued struct{ zapcore.Core }
 
-// With adds fields to every line.
+// With returns a core that adds fields to every line.
 func (v valued) With(fields []zapcore.Field) zapcore.Core {
 	return valued{v.Core.With(withValue(fields))}
 }
 
-// Check takes lines of its level.
+// Check adds the core to entries of its level.
 func (v valued) Check(e zapcore.Entry, to *zapcore.CheckedEntry) *zapcore.CheckedEntry {
 	if v.Enabled(e.Level) {
 		return to.AddCore(e, v)
@@ -50,7 +54,7 @@ func (v valued) Check(e zapcore.Entry, to *zapcore.CheckedEntry) *zapcore.Checke
 	return to
 }
 
-// Write writes a line.
+// Write writes an entry.
 func (v valued) Write(e zapcore.Entry, fields []zapcore.Field) error {
 	return v.Core.Write(e, withValue(fields))
 }
@@ -59,8 +63,8 @@ func withValue(fields []zapcore.Field) []zapcore.Field {
 	return slices.DeleteFunc(slices.Clone(fields), func(f zapcore.Field) bool { return f.Type == zapcore.StringType && f.String == "" })
 }
 
-// redirectLibraryLog has what the standard library logs, such as the HTTP transports of all clients, written to log. It returns what
-// undoes it.
+// redirectLibraryLog writes what the standard library logs, such as its HTTP transports, to log. It
+// returns a function that undoes it.
 func redirectLibraryLog(log *zap.Logger) (undo func()) {
 	to, flags := stdlog.Writer(), stdlog.Flags()
 	stdlog.SetOutput(web.LibraryLog(log).Writer())

@@ -38,7 +38,7 @@ func machinesOf(s standby.State) []engine.Machine {
 func (d *daemon) standingBy() api.Standby {
 	s := d.process.State()
 	active, _ := s.Now.Active()
-	standby := api.Standby{Machines: machinesOf(s), Differs: active.Plan != "" && active.Plan != d.current().Config.Hash()}
+	standby := api.Standby{Machines: machinesOf(s), Differs: active.Plan != "" && active.Plan != d.current().Config.Hash(), Refused: d.refused.Load() != nil}
 	if s.At.IsZero() {
 		standby.Away = "PostgreSQL was not queried yet"
 	}
@@ -49,6 +49,15 @@ func (d *daemon) standingBy() api.Standby {
 		standby.Trouble, standby.Hint = s.Trouble.Error(), hint.Of(s.Trouble)
 	}
 	return standby
+}
+
+// who says who is active, and if the configuration files of this standby are refused.
+func (d *daemon) who() string {
+	who := d.standingBy().Who()
+	if d.refused.Load() != nil {
+		who += "; " + engine.ConfigurationRefused
+	}
+	return who
 }
 
 // printMachines prints the machines of a deployment.

@@ -24,7 +24,8 @@ func hangUpOnItself() bool {
 	if os.Getenv(asHungUp) == "" {
 		return false
 	}
-	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+	self, err := os.FindProcess(os.Getpid())
+	if err != nil || self.Signal(syscall.SIGHUP) != nil {
 		return false
 	}
 	<-hangup.Caught

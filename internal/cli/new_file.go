@@ -79,7 +79,7 @@ func writeZapFile(path string, text []byte, force bool) (err error) {
 		return fmt.Errorf("write %s: %w\nnext: run rowtap new as a user who may write there, or with --print", path, err)
 	}
 	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := makeZapsDir(dir); err != nil {
 		return failed(err)
 	}
 	// Before the umask: the daemon's user must read the file, and it contains no secrets.
@@ -92,7 +92,7 @@ func writeZapFile(path string, text []byte, force bool) (err error) {
 	}
 	defer func() { _ = os.Remove(tmp) }() // already gone if it was renamed
 	_, err = f.Write(text)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+	if err := errors.Join(err, f.Sync(), f.Close(), share(tmp, dir, 0o640, mode)); err != nil {
 		return failed(err)
 	}
 	place := os.Link // unlike a rename, a link never replaces a file
@@ -163,6 +163,9 @@ func (n *newZap) report(ctx context.Context, out io.Writer) error {
 func (n *newZap) publish(ctx context.Context) string {
 	c, err := find(ctx, n.g)
 	if c == nil && err == nil {
+		if environmentOf(n.g.dir).isPackaged() {
+			return "systemctl enable --now rowtap"
+		}
 		return "rowtap run"
 	}
 	if c != nil {

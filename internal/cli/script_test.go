@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -246,6 +249,10 @@ func awaitCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	w := worldOf(ts)
 	want := strings.Join(args[1:], " ")
+	if args[0] == "page" || args[0] == "nopage" {
+		w.awaitPage(ts, args[1], args[0] == "page")
+		return
+	}
 	var got string
 	deadline := time.Now().Add(patience)
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -257,6 +264,32 @@ func awaitCommand(ts *testscript.TestScript, neg bool, args []string) {
 		<-tick.C
 	}
 	ts.Fatalf("await %s %s: it is %q after %s", args[0], want, got, patience)
+}
+
+// awaitPage waits until the page has a text, with the daemon's token or without one.
+func (w *world) awaitPage(ts *testscript.TestScript, want string, token bool) {
+	c, err := dialer("unix:" + w.socket)
+	ts.Check(err)
+	got := ""
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/", nil)
+		ts.Check(err)
+		if token {
+			b, err := os.ReadFile(filepath.Join(w.dir, "state", "api.token"))
+			ts.Check(err)
+			req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(b)))
+		}
+		resp, err := c.http.Do(req)
+		ts.Check(err)
+		b, err := io.ReadAll(resp.Body)
+		ts.Check(errors.Join(err, resp.Body.Close()))
+		cancel()
+		if got = string(b); strings.Contains(got, want) {
+			return
+		}
+	}
+	ts.Fatalf("the page does not have %q:\n%s", want, got)
 }
 
 // observe returns a count of the sandbox's or of the daemon's status; "" while there is none.
@@ -287,6 +320,13 @@ func (w *world) observe(ts *testscript.TestScript, what string) string {
 			return "no"
 		}
 		return ""
+	}
+	if path := map[string]string{"healthz": "/healthz", "readyz": "/readyz"}[what]; path != "" {
+		b, err := c.call(ctx, "GET", path, nil)
+		if err != nil {
+			return err.Error()
+		}
+		return strings.TrimSpace(string(b))
 	}
 	metric := map[string]string{
 		"loaded":    "rowtap_config_last_reload_successful", // whether the last load succeeded

@@ -13,32 +13,43 @@ import (
 	"github.com/rowtap/rowtap/internal/quantity"
 )
 
-// statusEvery is how often the line that `systemctl status` shows is made anew.
+// statusEvery is how often the line that `systemctl status` shows is updated.
 const statusEvery = 10 * time.Second
 
-// supervisor tells systemd how the daemon fares, where systemd listens (https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html).
-// All of it works with Type=notify and with notify-reload.
+// supervisor reports the daemon's state to systemd, if systemd started it
+// (https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html).
 type supervisor struct {
 	log      *zap.Logger
-	watchdog time.Duration // longest time between two pings; 0: systemd does not watch
-	pinged   time.Time     // belongs to the scheduler's loop
+	watchdog time.Duration // maximum time between two pings; 0: no watchdog
+	pinged   time.Time     // used by the scheduler's loop only
 }
 
 func newSupervisor() *supervisor {
 	s := &supervisor{log: zap.NewNop()}
-	// An error says that WATCHDOG_USEC is no number: nobody watches then.
+	// An error means that WATCHDOG_USEC is not a number: then there is no watchdog.
 	if every, err := sd.SdWatchdogEnabled(false); err == nil {
 		s.watchdog = every
 	}
 	return s
 }
 
-// pulseEvery is how often the scheduler's loop must go round at least: twice in the time after which systemd takes it for dead.
+// pulseEvery returns the maximum time between two iterations of the scheduler's loop: half of the
+// watchdog's time.
 func (s *supervisor) pulseEvery() time.Duration { return s.watchdog / 2 }
 
-// pulse is called by the scheduler's loop: no ping comes from anywhere else, so that systemd restarts a daemon whose scheduler hangs.
+// beat returns how often an unready daemon, which has no scheduler, calls pulse.
+func (s *supervisor) beat() time.Duration {
+	if s.watchdog == 0 {
+		return time.Minute
+	}
+	return s.watchdog / 4
+}
+
+// pulse pings the watchdog. Only the scheduler's loop calls it, so that systemd restarts a daemon
+// whose scheduler hangs.
 func (s *supervisor) pulse() {
-	if s.watchdog == 0 || time.Since(s.pinged) < s.watchdog/4 { // a busy loop goes round hundreds of times a second
+	// A busy loop has hundreds of iterations per second.
+	if s.watchdog == 0 || time.Since(s.pinged) < s.watchdog/4 {
 		return
 	}
 	s.pinged = time.Now()
@@ -49,12 +60,17 @@ func (s *supervisor) ready(ctx context.Context, e *engine.Engine) {
 	s.tell(sd.SdNotifyReady + "\n" + s.status(ctx, e))
 }
 
-// standingBy tells that the daemon has started, as a standby.
+// unready reports that the daemon runs, and waits for a valid configuration.
+func (s *supervisor) unready(r *engine.Refusal) {
+	s.tell(sd.SdNotifyReady + "\nSTATUS=" + engine.ConfigurationRefused + ", nothing is polled or sent: " + r.Summary())
+}
+
+// standingBy reports that the daemon has started, as a standby.
 func (s *supervisor) standingBy(who string) {
 	s.tell(sd.SdNotifyReady + "\nSTATUS=standing by: " + strings.ReplaceAll(who, "\n", " "))
 }
 
-// waiting has systemd wait longer for the start than the unit says, which it would end otherwise, and try again.
+// waiting extends the start timeout of the unit.
 func (s *supervisor) waiting(status string) {
 	s.tell(fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d\nSTATUS=%s", stateExtends.Microseconds(), status))
 }
@@ -64,10 +80,10 @@ func (s *supervisor) reloading() {
 }
 
 func (s *supervisor) stopping() {
-	s.tell(sd.SdNotifyStopping + "\nSTATUS=stopping: uploads under way finish")
+	s.tell(sd.SdNotifyStopping + "\nSTATUS=stopping: waiting for uploads in flight")
 }
 
-// run keeps the status line true until ctx ends.
+// run keeps the status line up to date until ctx is done.
 func (s *supervisor) run(ctx context.Context, e *engine.Engine) error {
 	tick := time.NewTicker(statusEvery)
 	defer tick.Stop()
@@ -85,16 +101,20 @@ func (s *supervisor) run(ctx context.Context, e *engine.Engine) error {
 	}
 }
 
-// status is the daemon in one line.
+// status returns the daemon's status as one line.
 func (s *supervisor) status(ctx context.Context, e *engine.Engine) string {
 	st, err := e.Status(ctx)
 	if err != nil {
 		return "STATUS=the state file does not respond: " + strings.ReplaceAll(err.Error(), "\n", " ")
 	}
-	return "STATUS=" + statusLine(st.Zaps)
+	line := statusLine(st.Zaps)
+	if st.Refused != nil {
+		line = engine.ConfigurationRefused + ", the previous one is in force (rowtap status); " + line
+	}
+	return "STATUS=" + line
 }
 
-// statusLine sums zaps up: how many there are, and what of them is not as usual.
+// statusLine summarizes zaps: their number, and what needs attention.
 func statusLine(zaps []engine.ZapStatus) string {
 	var queued, failed, held int64
 	states := map[engine.ZapState]int64{}
@@ -118,10 +138,10 @@ func statusLine(zaps []engine.ZapStatus) string {
 	return line.String()
 }
 
-// tell tells systemd, where it listens.
+// tell sends a notification to systemd, if there is one.
 func (s *supervisor) tell(state string) {
 	if _, err := sd.SdNotify(false, state); err != nil {
 		first, _, _ := strings.Cut(state, "\n")
-		s.log.Warn("systemd was not told "+first, zap.Error(err))
+		s.log.Warn("systemd not notified", zap.String("notification", first), zap.Error(err))
 	}
 }

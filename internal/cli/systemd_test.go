@@ -2,7 +2,9 @@ package cli
 
 import (
 	"bytes"
+	"encoding/json"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -66,6 +68,17 @@ func TestNotify(t *testing.T) {
 	hears(`^RELOADING=1\nMONOTONIC_USEC=\d+\n$`)
 	hears(`^READY=1\nSTATUS=2 zaps; `)
 
+	bad := filepath.Join(dir, "zaps", "bad.yaml")
+	if err := os.WriteFile(bad, []byte("enabled: true\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	signal(syscall.SIGHUP)
+	hears(`^RELOADING=1\n`)
+	hears(`^READY=1\nSTATUS=configuration refused, the previous one is in force \(rowtap status\); 2 zaps; `)
+	if err := os.Remove(bad); err != nil {
+		t.Fatal(err)
+	}
+
 	// ExecReload=rowtap reload of a daemon that does not listen where the file now says.
 	settings := strings.Replace(scriptConfig, `"unix:${WORK}/api.sock"`, `""`, 1)
 	if err := os.WriteFile(filepath.Join(dir, "rowtap.yaml"), []byte(settings), 0o600); err != nil {
@@ -87,6 +100,79 @@ func TestNotify(t *testing.T) {
 	ended = true
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("%v\n%s", err, said.String())
+	}
+}
+
+// TestNotifyUnready: a daemon that waits for valid files says so to systemd, which keeps it, and to
+// the webhook, once, and again when the files are valid.
+func TestNotifyUnready(t *testing.T) {
+	box, err := lab.New(sandbox.Options{ReadsPerMinute: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer box.Close()
+	srv := httptest.NewServer(box.Handler())
+	defer srv.Close()
+	notices := make(chan engine.Notice, 8)
+	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var n engine.Notice
+		if err := json.NewDecoder(r.Body).Decode(&n); err != nil {
+			t.Error(err)
+		}
+		notices <- n
+	}))
+	defer hook.Close()
+	dir := killConfig(t, box, srv.URL)
+	for name, text := range map[string]string{"rowtap.yaml": scriptConfig + "notify: {webhook: \"" + hook.URL + "\"}\n", "zaps/bad.yaml": "enabled: true\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := box.Sheets().AddWorksheet("book", "Signups", 0, cells([]string{"Email", "Score"})); err != nil {
+		t.Fatal(err)
+	}
+	systemd := newNotified(t)
+	cmd := program(dir, srv.URL, "run", "--watch")
+	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+systemd.path, "WATCHDOG_USEC=400000")
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		if err := cmd.Wait(); err != nil || t.Failed() {
+			t.Errorf("%v\n%s", err, said.String())
+		}
+	}()
+	const refused = `READY=1\nSTATUS=configuration refused, nothing is polled or sent: .*bad.yaml`
+	systemd.hears(t, "^"+refused)
+	for range 3 {
+		systemd.hears(t, `^WATCHDOG=1$`)
+	}
+	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	systemd.hears(t, `^RELOADING=1\n`)
+	systemd.hears(t, "^"+refused)
+	if err := os.Remove(filepath.Join(dir, "zaps", "bad.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	systemd.hears(t, `^READY=1\nSTATUS=2 zaps; 0 rows queued$`)
+	for _, want := range []string{"attention", "recovered"} {
+		select {
+		case n := <-notices:
+			if n.Kind != want || n.Trouble != engine.TroubleRefused {
+				t.Errorf("notice %+v, want %s", n, want)
+			}
+		case <-time.After(patience):
+			t.Fatalf("no notice that is %s", want)
+		}
+	}
+	select {
+	case n := <-notices:
+		t.Errorf("one notice too many: %+v", n)
+	default:
 	}
 }
 
@@ -183,10 +269,21 @@ func TestNotifyStandby(t *testing.T) {
 	}
 	systemd.hears(t, `^RELOADING=1\nMONOTONIC_USEC=\d+\n$`)
 	systemd.hears(t, `^READY=1\nSTATUS=standing by: active is host-x$`)
+
+	// Its configuration files are refused, also once it is active.
+	bad := filepath.Join(dir, "zaps", "bad.yaml")
+	if err := os.WriteFile(bad, []byte("enabled: true\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	systemd.hears(t, `^RELOADING=1\n`)
+	systemd.hears(t, `^READY=1\nSTATUS=standing by: active is host-x; configuration refused$`)
 	if err := term.Release(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	systemd.hears(t, `^READY=1\nSTATUS=2 zaps; 0 rows queued$`)
+	systemd.hears(t, `^READY=1\nSTATUS=configuration refused, the previous one is in force \(rowtap status\); 2 zaps; 0 rows queued$`)
 }
 
 func TestStatusLine(t *testing.T) {

@@ -102,13 +102,13 @@ var takeovers = map[string]struct{ before, event, after step }{
 
 func freeze(_ context.Context, _ *takeoverWorld, from *machine) error {
 	from.frozen = time.Now()
-	return from.cmd.Process.Signal(syscall.SIGSTOP)
+	return from.cmd.Process.Signal(freezes)
 }
 
 // thaw continues a frozen machine after frozenFor.
 func (m *machine) thaw(ctx context.Context) error {
 	<-time.After(time.Until(m.frozen.Add(frozenFor)))
-	if err := m.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+	if err := m.cmd.Process.Signal(continues); err != nil {
 		return err
 	}
 	return m.await(ctx, standsBy)

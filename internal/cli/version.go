@@ -5,9 +5,9 @@ import (
 	"runtime/debug"
 )
 
-// release is the version of packages and images, set by
+// release and commit are those of packages and images, set by
 // -ldflags '-X github.com/rowtap/rowtap/internal/cli.release=1.2.3'.
-var release string
+var release, commit string
 
 // build describes this build. Commit and Date are empty for a build outside a checkout, such as
 // `go install` of a release.
@@ -18,9 +18,9 @@ type build struct {
 	Go      string `json:"go"`               // version of the toolchain
 }
 
-// buildOf returns the build from the build info and the release version.
-func buildOf(info *debug.BuildInfo, release string) build {
-	b := build{Version: release, Go: info.GoVersion}
+// buildOf returns the build from the build info and what -ldflags set.
+func buildOf(info *debug.BuildInfo, release, commit string) build {
+	b := build{Version: release, Commit: commit, Go: info.GoVersion}
 	if v := info.Main.Version; b.Version == "" && v != "(devel)" {
 		b.Version = v
 	}
@@ -47,7 +47,7 @@ func thisBuild() build {
 	if !ok { // a program built without modules
 		info = &debug.BuildInfo{}
 	}
-	return buildOf(info, release)
+	return buildOf(info, release, commit)
 }
 
 // version returns the version for the API, the log and the User-Agent.

@@ -15,18 +15,20 @@ func TestBuild(t *testing.T) {
 	for name, c := range map[string]struct {
 		info    debug.BuildInfo
 		release string
+		commit  string
 		want    string
 	}{
-		"release":              {debug.BuildInfo{Settings: settings}, "1.2.3", "rowtap 1.2.3 (commit 0123456789ab, 2026-11-29T10:00:00Z)"},
-		"release without git":  {debug.BuildInfo{}, "1.2.3", "rowtap 1.2.3"},
-		"go install":           {debug.BuildInfo{Main: debug.Module{Version: "v1.2.3"}}, "", "rowtap v1.2.3"},
-		"a checkout":           {debug.BuildInfo{Main: debug.Module{Version: "(devel)"}, Settings: settings}, "", "rowtap devel (commit 0123456789ab, 2026-11-29T10:00:00Z)"},
-		"a changed checkout":   {debug.BuildInfo{Settings: changed}, "", "rowtap devel (commit 0123456789ab+changes, 2026-11-29T10:00:00Z)"},
-		"nothing is known":     {debug.BuildInfo{}, "", "rowtap devel"},
-		"a commit and no date": {debug.BuildInfo{Settings: settings[:2]}, "", "rowtap devel (commit 0123456789ab)"},
+		"release":              {debug.BuildInfo{Settings: settings}, "1.2.3", "", "rowtap 1.2.3 (commit 0123456789ab, 2026-11-29T10:00:00Z)"},
+		"release without git":  {debug.BuildInfo{}, "1.2.3", "", "rowtap 1.2.3"},
+		"an image":             {debug.BuildInfo{}, "1.2.3", "0123456789ab", "rowtap 1.2.3 (commit 0123456789ab)"},
+		"go install":           {debug.BuildInfo{Main: debug.Module{Version: "v1.2.3"}}, "", "", "rowtap v1.2.3"},
+		"a checkout":           {debug.BuildInfo{Main: debug.Module{Version: "(devel)"}, Settings: settings}, "", "", "rowtap devel (commit 0123456789ab, 2026-11-29T10:00:00Z)"},
+		"a changed checkout":   {debug.BuildInfo{Settings: changed}, "", "", "rowtap devel (commit 0123456789ab+changes, 2026-11-29T10:00:00Z)"},
+		"nothing is known":     {debug.BuildInfo{}, "", "", "rowtap devel"},
+		"a commit and no date": {debug.BuildInfo{Settings: settings[:2]}, "", "", "rowtap devel (commit 0123456789ab)"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := buildOf(&c.info, c.release).String(); got != c.want {
+			if got := buildOf(&c.info, c.release, c.commit).String(); got != c.want {
 				t.Errorf("%q, want %q", got, c.want)
 			}
 		})

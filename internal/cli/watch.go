@@ -11,34 +11,36 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
 )
 
-// watchQuiet is how long the files must have been left alone before they are read: an editor writes in steps, and Kubernetes swaps
-// the link ..data, which is what files of a ConfigMap lead through, after everything else
+// watchQuiet is how long the files must be unchanged before they are read. Editors write in steps,
+// and Kubernetes updates a ConfigMap in steps, the last of which replaces the link ..data
 // (https://kubernetes.io/docs/concepts/configuration/configmap/#mounted-configmaps-are-updated-automatically).
 const watchQuiet = time.Second
 
-// watcher watches the directories of a configuration, not its files: those are replaced rather than written.
+// watcher watches the directories of a configuration. It does not watch the files, which are
+// replaced rather than written.
 type watcher struct {
 	fs      *fsnotify.Watcher
 	dir     string
-	changed chan struct{} // holds a token when something has changed and is quiet
+	changed chan struct{} // has an element after files have changed
 }
 
-// newWatcher begins to watch: what changes from now on is not missed.
+// newWatcher starts watching. Changes after its return are not missed.
 func newWatcher(dir string) (*watcher, error) {
 	files, err := fsnotify.NewWatcher()
 	if err != nil {
-		return nil, fmt.Errorf("--watch: %w\nnext: raise sysctl fs.inotify.max_user_instances, or leave --watch out and: rowtap reload", err)
+		return nil, fmt.Errorf("--watch: %w\nnext: raise sysctl fs.inotify.max_user_instances, or omit --watch and use rowtap reload", err)
 	}
 	w := &watcher{fs: files, dir: dir, changed: make(chan struct{}, 1)}
 	if err := w.add(); err != nil {
-		return nil, errors.Join(fmt.Errorf("--watch: %w\nnext: raise sysctl fs.inotify.max_user_watches, or leave --watch out and: rowtap reload", err), files.Close())
+		return nil, errors.Join(fmt.Errorf("--watch: %w\nnext: raise sysctl fs.inotify.max_user_watches, or omit --watch and use rowtap reload", err), files.Close())
 	}
 	return w, nil
 }
 
-// add watches both directories. That of the zaps may be missing, or may be another than it was.
+// add watches both directories. The one of the zaps may be missing, or may have been replaced.
 func (w *watcher) add() error {
 	if err := w.fs.Add(w.dir); err != nil {
 		return fmt.Errorf("watch %s: %w", w.dir, err)
@@ -50,11 +52,22 @@ func (w *watcher) add() error {
 	return nil
 }
 
-func (w *watcher) close() { _ = w.fs.Close() } // nothing is lost by it
+// start runs the watcher until ctx is done or stop is called, which waits for it. log returns the
+// logger.
+func (w *watcher) start(ctx context.Context, log func() *zap.Logger) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var tasks errgroup.Group
+	tasks.Go(func() error { return w.run(ctx, log) })
+	return func() {
+		cancel()
+		_ = tasks.Wait() // it returns no error
+		_ = w.fs.Close() // nothing is lost by an error
+	}
+}
 
-// run puts a token into changed each time the files have changed, until ctx ends.
-func (w *watcher) run(ctx context.Context, log *zap.Logger) error {
-	var quiet <-chan time.Time // nil: nothing has changed
+// run signals changed after each change of the files, until ctx is done.
+func (w *watcher) run(ctx context.Context, log func() *zap.Logger) error {
+	var quiet <-chan time.Time // nil: no change
 	for {
 		select {
 		case <-ctx.Done():
@@ -63,13 +76,13 @@ func (w *watcher) run(ctx context.Context, log *zap.Logger) error {
 			if meant(event) {
 				quiet = time.After(watchQuiet)
 			}
-		case err := <-w.fs.Errors: // an overflow, most likely: something has changed
-			log.Warn("--watch: "+err.Error(), zap.Error(err))
+		case err := <-w.fs.Errors: // probably an overflow, so something has changed
+			log().Warn("watching the configuration files", zap.Error(err))
 			quiet = time.After(watchQuiet)
 		case <-quiet:
 			quiet = nil
 			if err := w.add(); err != nil {
-				log.Warn("--watch: "+err.Error(), zap.String("next", "restart rowtap, or after each change: rowtap reload"))
+				log().Warn("configuration files not watched", zap.Error(err), zap.String("next", "restart rowtap, or after each change: rowtap reload"))
 			}
 			select {
 			case w.changed <- struct{}{}:
@@ -79,7 +92,7 @@ func (w *watcher) run(ctx context.Context, log *zap.Logger) error {
 	}
 }
 
-// meant tells whether an event is of what a configuration is made of, and not of an editor's own files.
+// meant reports whether an event concerns a file of the configuration, not one of an editor.
 func meant(e fsnotify.Event) bool {
 	if e.Op == fsnotify.Chmod {
 		return false
@@ -90,4 +103,13 @@ func meant(e fsnotify.Event) bool {
 	}
 	ext := strings.ToLower(filepath.Ext(name))
 	return !strings.HasPrefix(name, ".") && (ext == ".yaml" || ext == ".yml")
+}
+
+// watchError returns the error of a directory that cannot be watched. One that does not exist is an
+// invalid configuration.
+func watchError(dir string, err error) error {
+	if _, wrong := loadPlan(dir); wrong != nil && errors.Is(err, fs.ErrNotExist) {
+		return configError(wrong, exitConfig)
+	}
+	return err
 }

@@ -34,7 +34,8 @@ func (v value) fileText() (path string, text []byte, ok bool) {
 	path = resolvePath(v.f.expand.dir, name)
 	text, err := readFile(path, maxSecretFile)
 	if err != nil {
-		v.wrong("", "%s %v", strings.TrimSpace(v.shown()), err)
+		v.wrong(v.credentialHint(err), "%s %v", strings.TrimSpace(v.shown()), err)
+		v.f.found[len(v.f.found)-1].Outside = true
 		return "", nil, false
 	}
 	return path, text, true

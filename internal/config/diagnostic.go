@@ -30,6 +30,7 @@ type Diagnostic struct {
 	Suggestion string // what to do instead, such as: did you mean "production"?
 	Source     string // the source line without secrets; "" if unknown
 	Variable   string `json:"-"` // the environment variable that is not set, where that is the mistake
+	Outside    bool   `json:"-"` // the YAML may be right: a variable is not set, or a secret file cannot be read
 	Warning    bool   // it is allowed, but perhaps not meant: one of [Config.Warnings]
 }
 

@@ -27,6 +27,7 @@ type expansionError struct {
 	message    string
 	suggestion string
 	variable   string // that is not set; "": it is something else
+	outside    bool   // see [Diagnostic.Outside]
 }
 
 // expand replaces the references in a text, and $$ by $. Any other $ stays. The value of a
@@ -92,6 +93,7 @@ func (e expander) resolve(body string) (string, *expansionError) {
 			message:    fmt.Sprintf("the environment variable %s is not set", name),
 			suggestion: fmt.Sprintf("set it, or give a default: ${%s:-…}", name),
 			variable:   name,
+			outside:    true,
 		}
 	}
 	return value, nil
@@ -107,7 +109,7 @@ func (e expander) readFile(path string) (string, *expansionError) {
 	}
 	text, err := readFile(resolvePath(e.dir, path), maxSecretFile)
 	if err != nil {
-		return "", &expansionError{message: fmt.Sprintf("file %s %v", path, err)}
+		return "", &expansionError{message: fmt.Sprintf("file %s %v", path, err), outside: true}
 	}
 	return strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r"), nil
 }

@@ -136,7 +136,8 @@ func (b *builder) scalar(n *node, y *yaml.Node) {
 	text, expanded, errs := b.expand.expand(y.Value)
 	for _, e := range errs {
 		b.reportAt(b.referencePos(n, y.Value[e.offset:]), e.suggestion, "%s", e.message)
-		b.found[len(b.found)-1].Variable = e.variable
+		last := &b.found[len(b.found)-1]
+		last.Variable, last.Outside = e.variable, e.outside
 	}
 	if len(errs) > 0 {
 		return

@@ -27,6 +27,7 @@ const (
 	TroubleDown      Trouble = "down"       // a CleverTap account has accepted nothing for half an hour
 	TroubleUnread    Trouble = "unread"     // worksheets of a Google account have not been read for half an hour
 	TroubleStateFile Trouble = "state_file" // nothing can be written
+	TroubleRefused   Trouble = "refused"    // the configuration files are refused
 
 	// For a state on PostgreSQL:
 	TroublePostgres    Trouble = "postgres"      // nothing can be recorded
@@ -49,6 +50,8 @@ func (t Trouble) over() string {
 		return "is back"
 	case TroubleTakeover:
 		return "can take over again"
+	case TroubleRefused:
+		return "is valid again and in force"
 	case TroubleBlocked, TroubleDown, TroubleUnread, TroubleStateFile, TroublePostgres, TroubleReplication:
 	}
 	return "has recovered"
@@ -73,6 +76,8 @@ func (a about) subject() string {
 		return "Google account " + a.account
 	case a.host != "":
 		return "standby " + a.host
+	case a.trouble == TroubleRefused:
+		return "the configuration"
 	case a.trouble == TroublePostgres, a.trouble == TroubleReplication:
 		return "the state on PostgreSQL"
 	}
@@ -100,6 +105,7 @@ func (e *Engine) conditions(ctx context.Context) ([]condition, error) {
 	plan := e.current()
 	stall := e.stalled()
 	all := append([]condition{
+		refusedCondition(st.Refused),
 		{about: about{trouble: TroubleStateFile}, needs: stall.err != nil && !stall.mirror, reason: stall.reason, next: hint.Of(stall.err)},
 		{about: about{trouble: TroublePostgres}, needs: stall.err != nil && stall.mirror, reason: stall.reason, next: hint.Of(stall.err)},
 	}, e.mirrorConditions(st.Machines)...)

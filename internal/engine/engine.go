@@ -87,6 +87,9 @@ type Options struct {
 	// Load makes a plan from the configuration files, for Reload. Its error lists all mistakes
 	// ([config.Diagnostics]). It must not affect what runs.
 	Load func() (*plan.Plan, error)
+	// Refused says why the files were refused when they were last loaded before New; nil: they were
+	// not.
+	Refused *Refusal
 	// Pulse, if not nil, is called by the scheduler's loop in each iteration, at least every
 	// PulseEvery (0 means 30 seconds, the maximum), unless the loop hangs. It must not block.
 	Pulse      func()
@@ -138,8 +141,8 @@ type Engine struct {
 }
 
 type reloadState struct {
-	at  time.Time
-	err error
+	at      time.Time // when the plan in force was loaded
+	refused *Refusal  // of the files since then; nil: none
 }
 
 // New returns an engine that has not been started.
@@ -154,7 +157,7 @@ func New(o Options) (*Engine, error) {
 		hub:      newHub(),
 		failed:   make(chan error, 1),
 		plan:     o.Plan,
-		reloaded: reloadState{at: time.Now()},
+		reloaded: reloadState{at: time.Now(), refused: o.Refused},
 	}
 	if o.Now == nil {
 		e.opts.Now = wallClock
@@ -261,9 +264,7 @@ func (e *Engine) Reload(ctx context.Context) error {
 	defer e.loading.Unlock()
 	plan, err := e.opts.Load()
 	if err != nil {
-		e.mu.Lock()
-		e.reloaded.err = err
-		e.mu.Unlock()
+		e.refuse(err)
 		return fmt.Errorf("invalid configuration; the current one stays in force:\n%w", err)
 	}
 	e.swap(ctx, plan)
@@ -292,6 +293,7 @@ func Warn(log *zap.Logger, inForce, loaded *config.Config) {
 	for _, w := range loaded.Warnings {
 		log.Warn(w.Message, zap.String("at", w.Pos.String()), zap.String("next", w.Suggestion))
 	}
+	warnFrozen(log, loaded)
 	for name, changed := range map[string]bool{
 		"state.path":     inForce.State.Path != loaded.State.Path,
 		"state.postgres": inForce.State.Postgres != loaded.State.Postgres,

@@ -172,7 +172,7 @@ func (m *metrics) Collect(c chan<- prometheus.Metric) {
 	e.mu.Lock()
 	reloaded := e.reloaded
 	e.mu.Unlock()
-	gauge(reloadOK, oneIf(reloaded.err == nil))
+	gauge(reloadOK, oneIf(reloaded.refused == nil))
 	gauge(reloadAt, float64(reloaded.at.Unix()))
 	gauge(listeners, float64(e.hub.count()))
 	if size, free := e.ledger.Size(); size > 0 {

@@ -43,7 +43,6 @@ type Notice struct {
 // Nothing waits for it: a webhook that is slow or down only delays notices.
 type notifier struct {
 	engine  *Engine
-	client  *http.Client
 	told    map[about]bool      // a notice that it needs attention was sent
 	changed map[about]time.Time // since when it differs from the last notice
 
@@ -57,7 +56,6 @@ func newNotifier(e *Engine) *notifier {
 	pauses.InitialInterval, pauses.MaxInterval = 2*notifyEvery, 5*time.Minute
 	return &notifier{
 		engine:  e,
-		client:  &http.Client{Timeout: 10 * time.Second, CheckRedirect: httpclient.NoRedirect},
 		pauses:  pauses,
 		told:    map[about]bool{},
 		changed: map[about]time.Time{},
@@ -126,7 +124,7 @@ func (n *notifier) forget(there map[about]bool) {
 // send posts a notice and reports whether the webhook accepted it. After a failure it pauses before
 // the next one.
 func (n *notifier) send(ctx context.Context, hook string, c condition, now time.Time) bool {
-	err := n.post(ctx, hook, c.notice(now))
+	err := Post(ctx, hook, c.notice(now))
 	if err == nil {
 		if n.failures > 0 {
 			n.engine.log.Info("webhook works again")
@@ -144,7 +142,10 @@ func (n *notifier) send(ctx context.Context, hook string, c condition, now time.
 	return false
 }
 
-func (n *notifier) post(ctx context.Context, hook string, notice Notice) error {
+// Post sends a notice to a webhook. Its errors do not show the URL, which is a secret. Redirects are
+// not followed.
+func Post(ctx context.Context, hook string, notice Notice) error {
+	client := &http.Client{Timeout: 10 * time.Second, CheckRedirect: httpclient.NoRedirect}
 	body, err := json.Marshal(notice)
 	if err != nil {
 		return err
@@ -154,7 +155,7 @@ func (n *notifier) post(ctx context.Context, hook string, notice Notice) error {
 		return errors.New("notify.webhook is not a URL") // err would show it
 	}
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := n.client.Do(req)
+	resp, err := client.Do(req)
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		return wrapped.Err // without the URL, which is a secret
 	}

@@ -41,6 +41,9 @@ type ZapStatus struct {
 	Held           int64      `json:"held"`
 	ReadsPerMinute float64    `json:"reads_per_minute"`
 	Shadow         bool       `json:"shadow,omitempty"`
+	// ConfigurationRefused is true while the configuration files are refused: the zap runs as they
+	// were before.
+	ConfigurationRefused bool `json:"configuration_refused,omitempty"`
 
 	Worksheet  *plan.Binding `json:"worksheet,omitempty"`   // of its state; nil: not read yet
 	Moved      *Move         `json:"moved,omitempty"`       // its last change of worksheet, if recent
@@ -70,8 +73,9 @@ type AccountStatus struct {
 type Status struct {
 	Zaps     []ZapStatus     `json:"zaps"`
 	Accounts []AccountStatus `json:"accounts"`
-	Notes    []plan.Note     `json:"notes,omitempty"`    // about the machines and PostgreSQL
-	Machines []Machine       `json:"machines,omitempty"` // that serve the state on PostgreSQL; empty if it is in a file
+	Refused  *Refusal        `json:"configuration_refused,omitempty"` // why the configuration files are refused; nil: they are not
+	Notes    []plan.Note     `json:"notes,omitempty"`                 // about the machines and PostgreSQL
+	Machines []Machine       `json:"machines,omitempty"`              // that serve the state on PostgreSQL; empty if it is in a file
 	Version  string          `json:"version"`
 
 	Total *Period `json:"total,omitempty"` // of all zaps, since the time asked for; nil: none was
@@ -88,7 +92,7 @@ func (e *Engine) Status(ctx context.Context) (Status, error) {
 // status is Status with the removed zaps that keep selects besides those with open rows.
 func (e *Engine) status(ctx context.Context, keep func(ledger.Zap) bool) (Status, error) {
 	current := e.current()
-	st := Status{Version: e.opts.Version, Zaps: []ZapStatus{}, Accounts: []AccountStatus{}, Machines: e.machines()}
+	st := Status{Version: e.opts.Version, Zaps: []ZapStatus{}, Accounts: []AccountStatus{}, Machines: e.machines(), Refused: e.Refused()}
 	for _, c := range e.mirrorConditions(st.Machines) {
 		if c.needs {
 			st.Notes = append(st.Notes, plan.Note{Text: c.sentence(), Hint: c.next})
@@ -121,6 +125,9 @@ func (e *Engine) status(ctx context.Context, keep func(ledger.Zap) bool) (Status
 	}
 	removed, err := e.removedZaps(ctx, current, keep)
 	st.Zaps = append(st.Zaps, removed...)
+	for i := range st.Zaps {
+		st.Zaps[i].ConfigurationRefused = st.Refused != nil
+	}
 	return st, err
 }
 
@@ -256,14 +263,17 @@ func timeOrNil(t time.Time) *time.Time {
 	return &t
 }
 
-// Degraded returns the names of the zaps that are blocked, and the problems of standbys and
-// PostgreSQL.
+// Degraded returns [ConfigurationRefused] if that is so, the names of the zaps that are blocked,
+// and the problems of standbys and PostgreSQL.
 func (e *Engine) Degraded(ctx context.Context) ([]string, error) {
 	st, err := e.Status(ctx)
 	if err != nil {
 		return nil, err
 	}
 	blocked := []string{}
+	if st.Refused != nil {
+		blocked = append(blocked, ConfigurationRefused)
+	}
 	for _, z := range st.Zaps {
 		if z.State == NeedsHand {
 			blocked = append(blocked, z.Zap)

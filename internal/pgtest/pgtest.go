@@ -199,7 +199,7 @@ func (s *Server) Continue(t testing.TB) {
 	if s.running == nil {
 		t.Fatal("continue: the server is stopped")
 	}
-	if err := s.running.signalAll(syscall.SIGCONT); err != nil {
+	if err := s.running.signalAll(continues); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -26,11 +26,11 @@ var errMissing = errors.New("not installed")
 
 // workshop holds the servers of a test process.
 type workshop struct {
-	bin   string              // directory of PostgreSQL's programs
-	dir   string              // of all files; removed at the end of the process
-	alive io.Closer           // pipe whose end tells the guard that this process has ended
-	as    *syscall.Credential // user to run programs as; nil for that of this process
-	made  atomic.Int64        // number of directories made
+	bin   string       // directory of PostgreSQL's programs
+	dir   string       // of all files; removed at the end of the process
+	alive io.Closer    // pipe whose end tells the guard that this process has ended
+	as    *identity    // user to run programs as; nil for that of this process
+	made  atomic.Int64 // number of directories made
 
 	template func() (string, error) // data directory to copy
 }
@@ -43,7 +43,7 @@ var theWorkshop = sync.OnceValues(func() (*workshop, error) {
 	}
 	w := &workshop{bin: bin}
 	if os.Geteuid() == 0 { // refused by PostgreSQL and PgBouncer
-		if w.as, err = credential("postgres"); err != nil {
+		if w.as, err = identityOf("postgres"); err != nil {
 			return nil, err
 		}
 	}
@@ -52,7 +52,7 @@ var theWorkshop = sync.OnceValues(func() (*workshop, error) {
 		return nil, err
 	}
 	if w.as != nil {
-		if err := os.Chown(w.dir, int(w.as.Uid), int(w.as.Gid)); err != nil {
+		if err := os.Chown(w.dir, int(w.as.uid), int(w.as.gid)); err != nil {
 			return nil, err
 		}
 	}
@@ -82,7 +82,10 @@ func newestPostgres(root string) (string, error) {
 	})), nil
 }
 
-func credential(name string) (*syscall.Credential, error) {
+// identity is a user and its group.
+type identity struct{ uid, gid uint32 }
+
+func identityOf(name string) (*identity, error) {
 	u, err := user.Lookup(name)
 	if err != nil {
 		return nil, fmt.Errorf("PostgreSQL does not run as root: %w", err)
@@ -95,7 +98,7 @@ func credential(name string) (*syscall.Credential, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+	return &identity{uint32(uid), uint32(gid)}, nil
 }
 
 // guard starts a process that waits for the end of this one, kills everything that runs in the
@@ -114,7 +117,7 @@ do sleep 0.05; done
 rm -rf "$1"`
 	cmd := exec.CommandContext(context.Background(), "/bin/sh", "-c", script, "pgtest-guard", w.dir)
 	cmd.Dir = "/"
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd.SysProcAttr = inSession()
 	var err error
 	if w.alive, err = cmd.StdinPipe(); err != nil {
 		return err
@@ -130,7 +133,7 @@ func (w *workshop) command(dir, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(context.Background(), name, args...)
 	cmd.Dir = dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C"}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: w.as, Setpgid: true}
+	cmd.SysProcAttr = inGroup(w.as)
 	return cmd
 }
 
@@ -189,7 +192,7 @@ func (p *process) kill() error {
 // freeze stops all processes and returns once they are stopped.
 func (p *process) freeze() error {
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		if err := p.signalAll(syscall.SIGSTOP); err != nil {
+		if err := p.signalAll(freezes); err != nil {
 			return err
 		}
 		pids, err := p.pids()

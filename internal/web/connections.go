@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -57,11 +56,7 @@ const connectionKey contextKey = "connection"
 // maxConnections.
 func newConnections() *connections {
 	const share = 4
-	most := uint64(maxConnections)
-	var files syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err == nil {
-		most = max(min(most, files.Cur/share), 1)
-	}
+	most := max(min(maxConnections, fileLimit()/share), 1)
 	return &connections{most: int(most), grace: connectionGrace, open: map[net.Conn]*connection{}}
 }
 

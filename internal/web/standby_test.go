@@ -72,6 +72,7 @@ func TestStandbyIsReady(t *testing.T) {
 		want string
 	}{
 		{api.Standby{Machines: twoHosts}, `{"standby":"active is host-a","status":"ready"}`},
+		{api.Standby{Refused: true}, `{"degraded":["configuration refused"],"standby":"no machine is active","status":"ready"}`},
 		{api.Standby{}, `{"standby":"no machine is active","status":"ready"}`},
 		{api.Standby{Machines: twoHosts[1:]}, `{"standby":"no machine is active","status":"ready"}`},
 		{
@@ -92,7 +93,11 @@ func TestStandbyIsReady(t *testing.T) {
 		if w := r.without(t, "/readyz"); w.Code != http.StatusOK || strings.TrimSpace(w.Body.String()) != tt.want {
 			t.Errorf("readyz of %+v: %d %s, want %s", tt.now, w.Code, w.Body, tt.want)
 		}
-		if w := r.without(t, "/healthz"); w.Code != http.StatusOK || strings.TrimSpace(w.Body.String()) != `{"status":"ok"}` {
+		healthy := `{"status":"ok"}`
+		if tt.now.Refused {
+			healthy = `{"degraded":["configuration refused"],"status":"ok"}`
+		}
+		if w := r.without(t, "/healthz"); w.Code != http.StatusOK || strings.TrimSpace(w.Body.String()) != healthy {
 			t.Errorf("healthz of %+v: %d %s", tt.now, w.Code, w.Body)
 		}
 	}

@@ -1,8 +1,11 @@
-// Package hangup catches SIGHUP from the first moments of the daemon.
+// Package hangup catches SIGHUP as early as a Go program can.
 //
-// Initializing what rowtap is made of takes 30 ms and more before main begins, and a reload may be asked for at once (systemctl reload after
-// start, a container's sidecar): without a handler, SIGHUP would end the program. A package that imports as little as this one is
-// initialized before all others that could take time (https://go.dev/ref/spec#Package_initialization).
+// Without a handler, SIGHUP ends the program, and a reload may be requested right after the start.
+// Initializing all packages of rowtap takes 30 ms or more before main begins. A package with as few
+// imports as this one is initialized before those that take time
+// (https://go.dev/ref/spec#Package_initialization). In the milliseconds before that, while the
+// kernel and the Go runtime start the program, SIGHUP still ends it; the systemd unit then restarts
+// it (RestartForceExitStatus=SIGHUP).
 package hangup
 
 import (
@@ -11,7 +14,7 @@ import (
 	"syscall"
 )
 
-// Caught has the hangup that came last, from the start on if the program was started as `rowtap run`.
+// Caught receives the last SIGHUP, from the start on if the program was started as `rowtap run`.
 var Caught = catch(os.Args)
 
 func catch(args []string) chan os.Signal {
@@ -24,5 +27,5 @@ func catch(args []string) chan os.Signal {
 	return caught
 }
 
-// Release has a hangup end the program again, as it ends other programs.
+// Release restores the default: SIGHUP ends the program.
 func Release() { signal.Stop(Caught) }

@@ -137,7 +137,11 @@ func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, http.StatusServiceUnavailable, err.Error(), "see the log; if it persists, restart rowtap")
 		return
 	}
-	respond(w, map[string]string{"status": "ok"})
+	body := map[string]any{"status": "ok"}
+	if s.Engine.Refused() != nil {
+		body["degraded"] = []string{engine.ConfigurationRefused}
+	}
+	respond(w, body)
 }
 
 // readyz reports that the configuration is loaded and the state open, and which zaps are blocked.
@@ -260,6 +264,9 @@ func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	done := map[string]any{"reloaded": true, "zaps": len(s.Engine.Config().Zaps), "moved": moved}
+	if frozen := s.Engine.FrozenSecrets(); len(frozen) > 0 {
+		done["frozen_secrets"] = frozen
+	}
 	if warnings := s.Engine.FormerNames(); len(warnings) > 0 {
 		done["warnings"] = warnings
 	}

@@ -21,6 +21,7 @@ type Standby struct {
 	Trouble  string // why this process could not take over; "": it could
 	Hint     string // what to do about either
 	Differs  bool   // this process runs another configuration than the active one
+	Refused  bool   // the configuration files of this process are refused
 }
 
 // StandbyOptions configures the handlers of a process that stands by.
@@ -54,7 +55,11 @@ func (o StandbyOptions) MountProbes(mux *http.ServeMux) {
 
 // healthz reports that the process runs.
 func (o StandbyOptions) healthz(w http.ResponseWriter, _ *http.Request) {
-	respond(w, map[string]string{"status": "ok"})
+	body := map[string]any{"status": "ok"}
+	if o.Standby().Refused {
+		body["degraded"] = []string{engine.ConfigurationRefused}
+	}
+	respond(w, body)
 }
 
 // readyz reports that the process stands by, and what would keep it from taking over.
@@ -106,7 +111,11 @@ func (s Standby) ready() map[string]any {
 		differs = "this machine runs another configuration than " + active.Host
 	}
 	var degraded []string
-	for _, reason := range []string{s.Away, s.Trouble, differs} {
+	refused := ""
+	if s.Refused {
+		refused = engine.ConfigurationRefused
+	}
+	for _, reason := range []string{refused, s.Away, s.Trouble, differs} {
 		if reason != "" {
 			degraded = append(degraded, reason)
 		}

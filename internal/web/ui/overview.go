@@ -218,6 +218,12 @@ func headline(zaps int, counts map[engine.ZapState]int64) string {
 // needs lists what requires an operator's attention: stopped accounts and zaps first, then rows.
 func needs(st engine.Status) []need {
 	var stopped, rows []need
+	if r := st.Refused; r != nil {
+		stopped = append(stopped, need{
+			Kind: "warn", Where: "Configuration", What: "is refused; the previous one stays in force", Why: r.Summary(), Hint: r.Hint,
+			Button: "Reload configuration", Post: "/reload",
+		})
+	}
 	reasons := map[string]bool{} // of accounts; zaps blocked for the same reason are not listed
 	for _, a := range st.Accounts {
 		if a.State != "blocked" {

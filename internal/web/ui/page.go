@@ -63,7 +63,7 @@ func New(o Options) *Server {
 	}
 	s.version = hex.EncodeToString(sum.Sum(nil)[:6])
 	shared := template.Must(template.New("").Funcs(functions).ParseFS(files, "templates/frame.html", "templates/parts.html"))
-	for _, name := range []string{"login", "overview", "zap", "find", "delivery", "why", "confirm", "problem"} {
+	for _, name := range []string{"login", "overview", "zap", "find", "delivery", "why", "confirm", "problem", "unready"} {
 		s.templates[name] = template.Must(template.Must(shared.Clone()).ParseFS(files, "templates/"+name+".html"))
 	}
 	return s
@@ -86,6 +86,11 @@ func (s *Server) Handler() http.Handler {
 	inside.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.showProblem(w, r, http.StatusNotFound, "There is nothing at "+r.URL.Path, "")
 	})
+	return s.withLogin(inside)
+}
+
+// withLogin adds the login and the assets to a page that requires a session.
+func (s *Server) withLogin(inside http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", s.loggedIn(inside))
 	mux.HandleFunc("POST /login", s.login)

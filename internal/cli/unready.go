@@ -1,0 +1,184 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/rowtap/rowtap/internal/cli/hangup"
+	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/web"
+	"github.com/rowtap/rowtap/internal/web/api"
+	"github.com/rowtap/rowtap/internal/web/token"
+)
+
+// refusedRetry is how often a daemon that waits for a valid configuration retries what failed: the
+// notice to the webhook, and the listener.
+const refusedRetry = time.Minute
+
+// unready is a daemon that was started with --watch and whose configuration files are refused. It
+// polls and sends nothing until they are valid.
+type unready struct {
+	*daemon
+	valid    chan struct{} // receives if a reload by the API or the page has loaded the files
+	unserved string        // why health is not served, as logged last
+	notified bool          // the webhook has accepted the notice
+}
+
+// awaitPlan loads the configuration files until they are valid. It returns the error of ctx if that
+// is done first.
+func (d *daemon) awaitPlan(ctx context.Context, changes <-chan struct{}, logTo io.Writer) error {
+	u := &unready{daemon: d, valid: make(chan struct{}, 1)}
+	if err := d.logTo(config.LoadEarly(d.g.dir, environmentOf(d.g.dir).find).Log, logTo); err != nil {
+		return err
+	}
+	d.log.Info("rowtap is unready", zap.String("version", version()), zap.String("config", d.g.dir))
+	u.say(ctx)
+	retry := time.NewTicker(refusedRetry)
+	defer retry.Stop()
+	beat := time.NewTicker(d.super.beat())
+	defer beat.Stop()
+	for d.refused.Load() != nil {
+		select {
+		case <-ctx.Done():
+			d.super.stopping()
+			return ctx.Err()
+		case <-beat.C:
+			d.super.pulse()
+			continue
+		case <-retry.C:
+			u.serveHealth(ctx)
+			u.notify(ctx)
+			continue
+		case <-u.valid:
+			continue
+		case <-hangup.Caught:
+			d.super.reloading()
+		case <-changes:
+			d.log.Info("configuration files changed")
+		}
+		d.loading.Lock()
+		_, err := d.load()
+		d.loading.Unlock()
+		if err != nil {
+			u.say(ctx)
+		}
+	}
+	u.recovered(ctx)
+	return nil
+}
+
+// say reports a refusal in the log, to systemd, to the webhook, and over HTTP.
+func (u *unready) say(ctx context.Context) {
+	r := u.refused.Load()
+	r.Log(u.log, "invalid configuration; nothing is polled or sent until it is valid")
+	u.serveHealth(ctx)
+	u.super.unready(r)
+	u.notify(ctx)
+}
+
+// serveHealth serves health and, if rowtap.yaml says where and with which token, the mistakes.
+// Otherwise it keeps a listener that is open already.
+func (u *unready) serveHealth(ctx context.Context) {
+	address, handler, err := u.handler()
+	if u.server != nil && (err != nil || address == u.server.address) {
+		if err == nil {
+			u.server.handle(handler)
+		}
+		return
+	}
+	if err != nil {
+		address = healthAddress(u.g.dir)
+	}
+	if err := u.stopListening(address); err != nil {
+		u.log.Warn("http listener", zap.Error(err))
+	}
+	if address == "" || ctx.Err() != nil {
+		return
+	}
+	if wrong := config.CheckListen(address); wrong != "" {
+		err = fmt.Errorf("ROWTAP_LISTEN %s: %s", address, wrong)
+	} else {
+		u.server, err = serve(context.WithoutCancel(ctx), address, handler, u.log)
+	}
+	switch {
+	case err == nil:
+		u.unserved = ""
+		u.log.Info("health is served", zap.String("listen", u.server.at))
+	case err.Error() != u.unserved:
+		u.unserved = err.Error()
+		message, next, _ := strings.Cut(u.unserved, "\nnext: ")
+		u.log.Error("health is not served: "+message, zap.String("next", next))
+	}
+}
+
+// handler returns the handler of an unready daemon, and the address that rowtap.yaml gives. If that
+// cannot be read, err says why, and the handler has no API and no page.
+func (u *unready) handler() (address string, h http.Handler, err error) {
+	o := web.Options{Log: u.log, SheetPage: u.g.sheetPage}
+	handlers := api.Unready{Refused: u.refused.Load, Reload: u.reloadFiles}
+	local, err := config.LoadLocal(u.g.dir, environmentOf(u.g.dir).find)
+	if err != nil {
+		return "", web.NewHealth(handlers), err
+	}
+	o.Hosts, o.Listen = local.HTTP.Hosts, local.HTTP.Listen
+	if local.HTTP.Listen != "" && !local.HTTP.AuthOff {
+		secret, err := token.Ensure(local.HTTP.TokenFile, u.log)
+		if err != nil {
+			u.log.Error(err.Error())
+			return local.HTTP.Listen, web.NewHealth(handlers), nil
+		}
+		o.Token = secret
+	}
+	return local.HTTP.Listen, web.NewUnready(o, handlers), nil
+}
+
+// reloadFiles loads the files for the API and the page.
+func (u *unready) reloadFiles(context.Context) (zaps int, err error) {
+	u.loading.Lock()
+	defer u.loading.Unlock()
+	if u.refused.Load() == nil { // another reload was faster
+		return len(u.current().Recipes), nil
+	}
+	loaded, err := u.load()
+	if err != nil {
+		u.refused.Load().Log(u.log, "invalid configuration; nothing is polled or sent until it is valid")
+		return 0, err
+	}
+	u.valid <- struct{}{}
+	return len(loaded.Recipes), nil
+}
+
+// notify sends a notice to the webhook, once.
+func (u *unready) notify(ctx context.Context) {
+	if u.notified {
+		return
+	}
+	u.notified = u.post(ctx, engine.RefusedNotice(u.refused.Load(), time.Now()))
+}
+
+// recovered sends a notice that the configuration is valid, if one was sent that it is not.
+func (u *unready) recovered(ctx context.Context) {
+	if u.notified {
+		u.post(ctx, engine.RefusedNotice(nil, time.Now()))
+	}
+}
+
+// post sends a notice and reports whether the webhook accepted it.
+func (u *unready) post(ctx context.Context, n engine.Notice) bool {
+	hook := config.LoadEarly(u.g.dir, environmentOf(u.g.dir).find).Notify.Webhook.Reveal()
+	if hook == "" {
+		return false
+	}
+	if err := engine.Post(ctx, hook, n); err != nil {
+		u.log.Warn("webhook failed", zap.Error(err), zap.String("next", "if it persists, correct notify.webhook"))
+		return false
+	}
+	return true
+}

@@ -1,0 +1,99 @@
+package engine
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/plan"
+)
+
+var twoMistakes = config.Diagnostics{
+	{Pos: config.Pos{File: "zaps/a.yaml", Line: 3, Column: 1}, Message: "shedule: is not a known key", Suggestion: `did you mean "schedule"?`, Source: "shedule: x"},
+	{Pos: config.Pos{File: "zaps/b.yaml"}, Message: "is empty"},
+}
+
+// TestRefused: while the configuration files are refused, status, readiness and the webhook say so,
+// since when and with all mistakes.
+func TestRefused(t *testing.T) {
+	h := newHooked(t, map[string]string{"profiles": profileZap("production")})
+	core, logs := observer.New(zapcore.ErrorLevel)
+	h.log = zap.New(core)
+	load := h.opts.Load
+	h.once(t)
+	h.looks(t, time.Minute)
+	h.toldNow(t)
+
+	h.opts.Load = func() (*plan.Plan, error) { return nil, twoMistakes }
+	first := h.now()
+	if err := h.Reload(t.Context()); err == nil {
+		t.Fatal("the files are not refused")
+	}
+	h.looks(t, time.Hour)
+	h.toldNow(t, "attention refused")
+	if err := h.Reload(t.Context()); err == nil { // the first refusal counts
+		t.Fatal("the files are not refused")
+	}
+	st, err := h.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{`zaps/a.yaml:3:1: shedule: is not a known key; did you mean "schedule"?`, "zaps/b.yaml: is empty"}
+	if r := st.Refused; r == nil || !slices.Equal(r.Mistakes, want) || r.At.Sub(first) > time.Minute || r.Hint == "" {
+		t.Errorf("status has %+v", r)
+	}
+	if !st.Zaps[0].ConfigurationRefused {
+		t.Error("the zap's status does not say that the configuration is refused")
+	}
+	if degraded, err := h.Degraded(t.Context()); err != nil || !slices.Equal(degraded, []string{"configuration refused"}) {
+		t.Errorf("degraded: %q, %v", degraded, err)
+	}
+	line := logs.All()[0]
+	if got, ok := line.ContextMap()["mistakes"].([]any); !ok || len(got) != 2 || strings.Contains(line.Message, "\n") {
+		t.Errorf("logged %q, %v", line.Message, line.ContextMap())
+	}
+
+	h.opts.Load = load
+	if err := h.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.looks(t, time.Minute)
+	h.toldNow(t, "recovered refused")
+	if st, err := h.Status(t.Context()); err != nil || st.Refused != nil || st.Zaps[0].ConfigurationRefused {
+		t.Errorf("status still has %+v, %v", st.Refused, err)
+	}
+	if degraded, err := h.Degraded(t.Context()); err != nil || len(degraded) != 0 {
+		t.Errorf("degraded: %q, %v", degraded, err)
+	}
+}
+
+// TestRefusedBefore: an engine that starts while the files are refused knows it.
+func TestRefusedBefore(t *testing.T) {
+	r := newRig(t, map[string]string{"profiles": profileZap("production")})
+	o := r.opts
+	o.Refused = NewRefusal(twoMistakes, time.Now())
+	e, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.Refused() != o.Refused {
+		t.Errorf("refused: %+v", e.Refused())
+	}
+}
+
+func TestRefusedNotice(t *testing.T) {
+	n := RefusedNotice(NewRefusal(twoMistakes, time.Now()), time.Now())
+	const want = "rowtap: the configuration needs attention: it is refused, nothing is polled or sent: 2 mistakes, the first: zaps/a.yaml:3:1: shedule: is not a known key; "
+	if !strings.HasPrefix(n.Text, want) || n.Kind != "attention" || n.Next == "" {
+		t.Errorf("%+v, want %s…", n, want)
+	}
+	if n := RefusedNotice(nil, time.Now()); n.Kind != "recovered" || n.Text != "rowtap: the configuration is valid again and in force" {
+		t.Errorf("%+v", n)
+	}
+}
