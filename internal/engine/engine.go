@@ -31,7 +31,7 @@
 //
 // This package connects the two and contains everything that operators see and do: the plan in
 // force and its replacement (engine.go), actions on zaps (operate.go, polls.go, rename.go) and on
-// deliveries (act.go), queries (status.go, why.go, queries.go, behind.go), alerts (attention.go,
+// deliveries (act.go), queries (status.go, find.go, why.go, queries.go, behind.go), alerts (attention.go,
 // notify.go), live events (hub.go), metrics (metrics.go), redaction (hide.go, tried.go), and errors
 // of the state itself (statefile.go, place.go).
 //
@@ -194,6 +194,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	g.Go(func() error { return e.sender.Run(ctx) })
 	g.Go(func() error { return e.pruneLoop(ctx) })
 	g.Go(func() error { return e.pauseLoop(ctx) })
+	g.Go(func() error { return e.indexLoop(ctx) })
 	g.Go(func() error { return newNotifier(e).run(ctx) })
 	g.Go(func() error {
 		select {
@@ -246,6 +247,7 @@ func (e *Engine) Once(ctx context.Context) (Summary, error) {
 		return s, err
 	}
 	e.prune(ctx, e.current().Config.State.History) // there may be no daemon that does
+	e.index(ctx)
 	s.Sent, s.Validated = tally[ledger.Sent], tally[ledger.Validated]
 	s.Skipped, s.Failed = tally[ledger.Skipped], tally[ledger.Failed]
 	for _, r := range e.current().Recipes {

@@ -91,12 +91,16 @@ const (
 	Discard Action = "discard"
 )
 
-// Selection selects deliveries by ID, or all of a zap in a state.
+// Selection selects deliveries by ID, or all of a zap or of all zaps, that match its other fields.
 type Selection struct {
 	IDs   []string     `json:"ids,omitempty"`
 	Zap   string       `json:"zap,omitempty"`
 	State ledger.State `json:"state,omitempty"`
-	Again bool         `json:"again,omitempty"` // include deliveries sent before, and profiles superseded by newer deliveries
+	// Since, Until and Error are those of [ledger.Query].
+	Since time.Time `json:"since,omitzero"`
+	Until time.Time `json:"until,omitzero"`
+	Error string    `json:"error,omitempty"`
+	Again bool      `json:"again,omitempty"` // include deliveries sent before, and profiles superseded by newer deliveries
 	// DryRun reports what would be done without doing it.
 	DryRun bool `json:"dry_run,omitempty"`
 }
@@ -120,6 +124,13 @@ type Done struct {
 	Edited []string `json:"edited,omitempty"`
 	// Would is the result of a dry run, which sets no IDs; else nil.
 	Would *Foreseen `json:"would,omitempty"`
+	// Reasons tells, in a dry run, why the deliveries failed or are held, the most frequent first.
+	Reasons []Reason `json:"reasons,omitempty"`
+}
+
+// Empty reports whether a selection selects by nothing.
+func (s Selection) Empty() bool {
+	return len(s.IDs) == 0 && s.Zap == "" && s.State == 0 && s.Since.IsZero() && s.Until.IsZero() && s.Error == ""
 }
 
 // Foreseen counts what would be sent, by what CleverTap does with late records.

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"go.etcd.io/bbolt"
+	bberrors "go.etcd.io/bbolt/errors"
 )
 
 // Load makes a cache the mirrored state at a position. each passes all values of that state to put,
@@ -33,8 +34,8 @@ func (l *Ledger) load(ctx context.Context, to Position, each func(put func(Value
 	}
 	nothing := stamp{Position: Position{State: to.State}}
 	err := l.restamp(ctx, nothing, func(w writeTx) error {
-		for _, name := range []string{bucketZaps, bucketRoot} {
-			if err := w.DeleteBucket([]byte(name)); err != nil {
+		for _, name := range []string{bucketZaps, bucketRoot, bucketIdentities} {
+			if err := w.DeleteBucket([]byte(name)); err != nil && !errors.Is(err, bberrors.ErrBucketNotFound) {
 				return err
 			}
 		}
@@ -175,6 +176,11 @@ func (w writeTx) store(v Value) (change uint64, err error) {
 	}
 	if before := b.Get(k); before != nil {
 		change -= tallied(before)
+	}
+	if n, err := numberOf(k); err == nil && (v.Kind == bucketState || v.Kind == bucketCells) {
+		if err := w.forget(v.Zap, chunkOf(n)); err != nil {
+			return 0, err
+		}
 	}
 	if v.Value == nil {
 		return change, b.Delete(k)

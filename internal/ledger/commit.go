@@ -402,6 +402,9 @@ func (e *edit) change(p Poll, c *Change) error {
 		if err := e.put(bucketCells, key(c.Delivery), value); err != nil {
 			return err
 		}
+		if err := e.tx.forget(e.name, chunkOf(c.Delivery)); err != nil {
+			return err
+		}
 		en.set(flagCells, true)
 	}
 	if c.State != 0 && c.State != en.state {

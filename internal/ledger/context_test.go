@@ -41,7 +41,11 @@ func methods(t *testing.T, l *ledger.Ledger) map[string]func(ctx context.Context
 		},
 		"Follow":    func(ctx context.Context) error { return l.Follow(ctx, elsewhere, noValues) },
 		"HasCursor": func(ctx context.Context) error { _, err := l.HasCursor(ctx, signups, "book", 0); return err },
-		"InFlight":  func(ctx context.Context) error { _, err := l.InFlight(ctx, signups); return err },
+		"IndexIdentities": func(ctx context.Context) error {
+			_, err := l.IndexIdentities(ctx, func(string) ledger.Identifier { return ledger.Identifier{} }, 1)
+			return err
+		},
+		"InFlight": func(ctx context.Context) error { _, err := l.InFlight(ctx, signups); return err },
 		"KeepHides": func(ctx context.Context) error {
 			return l.KeepHides(ctx, map[string]ledger.Hides{signups: {Identity: true}})
 		},
@@ -68,6 +72,9 @@ func methods(t *testing.T, l *ledger.Ledger) map[string]func(ctx context.Context
 		"Rename": func(ctx context.Context) error { return l.Rename(ctx, signups, "another") },
 		"Scan": func(ctx context.Context) error {
 			return l.Scan(ctx, signups, []ledger.State{ledger.Queued}, nil, nothing)
+		},
+		"ScanOutcomes": func(ctx context.Context) error {
+			return l.ScanOutcomes(ctx, signups, ledger.Queued, func(ledger.Delivery) {})
 		},
 		"Search": func(ctx context.Context) error {
 			_, err := l.Search(ctx, ledger.Query{Zap: signups, Limit: 1}, "", func() bool { return true })

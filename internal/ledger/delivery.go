@@ -176,6 +176,18 @@ type Problem struct {
 	Next *Problem `json:",omitempty"`
 }
 
+// Text returns the problem in one line: its column, its code and its message.
+func (p *Problem) Text() string {
+	text := p.Message
+	if p.Code != "" {
+		text = p.Code + ": " + text
+	}
+	if p.Column != "" {
+		text = p.Column + ": " + text
+	}
+	return text
+}
+
 // All returns the problems of a row, from this one on; none if p is nil.
 func (p *Problem) All() iter.Seq[*Problem] {
 	return func(yield func(*Problem) bool) {

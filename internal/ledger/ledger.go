@@ -40,6 +40,9 @@
 //	sent      the records of an upload, or of several small ones, compressed, by a number; what a
 //	          record takes from the cells of the row as found is stored only in rows
 //
+// The bucket "identities" has an index of the users of deliveries, which is derived from these
+// values (identities.go).
+//
 // The schema version is incremented by each release that writes what the previous one cannot read.
 // Files of all released versions can be read as they are and are migrated when opened for writing
 // (schema.go); testdata has files of each version.

@@ -111,6 +111,9 @@ func lateChunks(b *bbolt.Bucket, zap string, before int64, limit int) (late []ui
 // tombstones. A chunk with nothing else is removed.
 func (e *edit) prune(first uint64, before int64) error {
 	c, err := e.chunk(first)
+	if err == nil {
+		err = e.tx.forget(e.name, first)
+	}
 	if err != nil {
 		return err
 	}

@@ -30,8 +30,8 @@ type Zap struct {
 	Hides Hides // as last stored
 
 	Counts Counts
-	// Hours has the hours of the last week with outcomes, and the days of the last month, oldest
-	// first.
+	// Hours has the hours of the last week with outcomes, and the days of the last 31 days before
+	// it, oldest first.
 	Hours []Hour
 }
 

@@ -28,9 +28,13 @@ const testToken = webtest.Token
 func open(t *testing.T) (http.Handler, *webtest.Engine) {
 	t.Helper()
 	e := webtest.New(t)
+	return handlerOf(e), e
+}
+
+func handlerOf(e *webtest.Engine) http.Handler {
 	return web.New(web.Options{
 		Engine: e.Engine, Token: config.NewSecret(webtest.Token), Hosts: []string{"rowtap.example.com"}, Log: zap.NewNop(),
-	}), e
+	})
 }
 
 func TestDeliveries(t *testing.T) {

@@ -105,6 +105,12 @@ func (s *Server) deliveriesForm(w http.ResponseWriter, r *http.Request) {
 		}
 		sel.State = parsed
 	}
+	p := periodOf(r.PostForm)
+	if p.Wrong != "" {
+		s.showProblem(w, r, http.StatusBadRequest, p.Wrong, "")
+		return
+	}
+	sel.Since, sel.Until, sel.Error = p.since, p.until, p.Error
 	home := "/"
 	if sel.Zap != "" {
 		home = zapPath(sel.Zap)
@@ -157,6 +163,11 @@ func (s *Server) moreThanSeen(r *http.Request, sel engine.Selection) (int64, err
 	if err != nil {
 		seen = 0 // the reader is asked
 	}
+	if periodOf(r.PostForm).limits() {
+		sel.DryRun = true
+		would, err := s.Engine.Act(r.Context(), engine.Action(r.PostFormValue("do")), sel)
+		return int64(would.Count+would.Stale) - seen, err
+	}
 	stored, err := s.Engine.StoredZap(r.Context(), sel.Zap)
 	return map[ledger.State]int64{ledger.Failed: stored.Counts.Failed, ledger.Held: stored.Counts.Held}[sel.State] - seen, err
 }
@@ -166,6 +177,9 @@ func askFor(action engine.Action, sel engine.Selection) confirmation {
 	what := quantity.Count(len(sel.IDs), "delivery")
 	if len(sel.IDs) == 0 {
 		what = fmt.Sprintf("all %s deliveries of %s", sel.State, sel.Zap)
+	}
+	if sel.Error != "" {
+		what += fmt.Sprintf(" with the error %q", sel.Error)
 	}
 	if len(sel.IDs) == 1 {
 		what = sel.IDs[0]
