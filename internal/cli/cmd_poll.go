@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
+	"io"
 	"net/url"
 
 	"github.com/spf13/cobra"
@@ -11,32 +13,75 @@ import (
 )
 
 func newPollCommand(g *globals) *cobra.Command {
-	return &cobra.Command{
-		Use:     "poll ZAP",
-		Short:   "Poll a zap now and wait until the poll is done",
-		Example: "  rowtap poll webinar-signups",
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "poll [ZAP…]",
+		Short: "Poll zaps now and wait until the polls are done",
+		Long: "Polls zaps one after the other. A zap that cannot be polled does not keep the others from being polled.\n" +
+			"--all means every zap that is neither paused nor disabled.",
+		Example: "  rowtap poll webinar-signups\n  rowtap poll --all",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkZaps(cmd, args, all); err != nil {
+				return err
+			}
 			return with(cmd.Context(), g, func(c *client) error {
-				var report engine.PollReport
-				if err := c.post(cmd.Context(), "/api/v1/zaps/"+url.PathEscape(args[0])+"/poll", nil, &report); err != nil {
+				names, err := zapsOf(cmd.Context(), c, args, func(z engine.ZapStatus) bool {
+					return z.State == engine.Running || z.State == engine.NeedsHand
+				})
+				if err != nil {
 					return err
 				}
-				if g.json {
-					return printJSON(cmd.OutOrStdout(), report)
-				}
-				out := cmd.OutOrStdout()
-				fmt.Fprintf(out, "%s in the worksheet, %d new (%d waiting, %d held)\n", quantity.Count(report.Rows, "row"), report.Found, report.Waiting, report.Held)
-				if report.Repeats > 0 {
-					fmt.Fprintf(out, "%s skipped: keys that other rows have taken\n", quantity.Count(report.Repeats, "row"))
-				}
-				if report.Baseline {
-					fmt.Fprintln(out, "first read of the worksheet: rows added from now on are new")
-				}
-				if report.Doubt != "" {
-					fmt.Fprintln(out, "the read was ignored: "+report.Doubt)
-				}
-				return nil
+				return pollEach(cmd, g, c, names)
 			})
 		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "poll all zaps")
+	return cmd
+}
+
+// pollEach polls zaps one after the other. The error is that of the first one that fails.
+func pollEach(cmd *cobra.Command, g *globals, c *client, names []string) error {
+	if len(names) == 0 {
+		fmt.Fprintln(cmd.ErrOrStderr(), "no zap to poll")
+		return nil
+	}
+	var failed error
+	for _, name := range names {
+		var report engine.PollReport
+		if err := c.post(cmd.Context(), "/api/v1/zaps/"+url.PathEscape(name)+"/poll", nil, &report); err != nil {
+			if failed != nil {
+				fmt.Fprintln(cmd.ErrOrStderr(), err)
+			}
+			failed = cmp.Or(failed, err)
+			continue
+		}
+		if g.json {
+			if err := printJSON(cmd.OutOrStdout(), struct {
+				Zap string `json:"zap"`
+				engine.PollReport
+			}{name, report}); err != nil {
+				return err
+			}
+			continue
+		}
+		prefix := ""
+		if len(names) > 1 {
+			prefix = name + ": "
+		}
+		printPoll(cmd.OutOrStdout(), prefix, report)
+	}
+	return failed
+}
+
+func printPoll(out io.Writer, prefix string, report engine.PollReport) {
+	fmt.Fprintf(out, "%s%s in the worksheet, %d new (%d waiting, %d held)\n", prefix, quantity.Count(report.Rows, "row"), report.Found, report.Waiting, report.Held)
+	if report.Repeats > 0 {
+		fmt.Fprintf(out, "%s%s skipped: keys that other rows have taken\n", prefix, quantity.Count(report.Repeats, "row"))
+	}
+	if report.Baseline {
+		fmt.Fprintln(out, prefix+"first read of the worksheet: rows added from now on are new")
+	}
+	if report.Doubt != "" {
+		fmt.Fprintln(out, prefix+"the read was ignored: "+report.Doubt)
 	}
 }

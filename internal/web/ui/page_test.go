@@ -34,7 +34,7 @@ func TestLogIn(t *testing.T) {
 	secret := config.NewSecret(testToken)
 	now := time.Now()
 	link := func(token config.Secret, at time.Time) string {
-		return strings.TrimPrefix(ui.Link("http://x", token, at), "http://x")
+		return strings.TrimPrefix(ui.Link("http://x/", token, at), "http://x")
 	}
 	ways := []struct {
 		name string

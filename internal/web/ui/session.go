@@ -25,13 +25,12 @@ const (
 	forLink    = "link"
 )
 
-// Link returns the address of the page at base with a login token, which is valid for ten minutes.
-func Link(base string, secret config.Secret, now time.Time) string {
-	base = strings.TrimSuffix(base, "/") + "/"
+// Link returns an address of the page with a login token, which is valid for ten minutes.
+func Link(page string, secret config.Secret, now time.Time) string {
 	if secret.Reveal() == "" {
-		return base
+		return page
 	}
-	return base + "?token=" + url.QueryEscape(signPass(secret, forLink, now.Add(linkDuration)))
+	return page + "?token=" + url.QueryEscape(signPass(secret, forLink, now.Add(linkDuration)))
 }
 
 // signPass returns a signed login token valid until the given time.
