@@ -116,7 +116,7 @@ var actionKeys = table[Action]{
 				"all: true in the section sends every column that the section neither maps nor sets to false.",
 			Key{Example: "{Name: \"{{First name}} {{Last name}}\", Source: webinar}"}),
 		field("items", itemsKind, whole,
-			"Goods of a Charged event: a list of sections, each with the properties of one item.",
+			"Purchased items of a Charged event: a list of sections, each with the properties of one item.",
 			Key{Example: `[{Name: "{{Item 1}}"}, {Name: "{{Item 2}}"}]`, With: "event: upload_event"}),
 	},
 	groups: []group{{
