@@ -13,8 +13,8 @@ func newOpenCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "open",
 		Short: "Print a login link to the daemon's page",
-		Long: "The link is valid for ten minutes, in any browser. A browser that opens it stays logged in for a month, or until the token\n" +
-			"changes. The link does not contain the token.\n\n" +
+		Long: "Prints a login link to the daemon's page. The link is valid for ten minutes, in any browser. A browser that opens it stays\n" +
+			"logged in for a month, or until the token changes. The link does not contain the token.\n\n" +
 			"To open the page of a daemon on another machine, forward its port: ssh -L 8321:127.0.0.1:8321 HOST",
 		Example: "  rowtap open\n  xdg-open \"$(rowtap open)\"",
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -398,7 +398,7 @@ func (s *Server) ProblemOf(err error) problem.Details {
 	case errors.Is(err, ledger.ErrUnknown):
 		status, next = http.StatusNotFound, "rowtap history lists the deliveries"
 	case errors.Is(err, ledger.ErrBadID):
-		status, next = http.StatusBadRequest, "a delivery ID is ZAP/NUMBER; rowtap history lists the deliveries"
+		status, next = http.StatusBadRequest, "rowtap history lists the deliveries"
 	case errors.Is(err, context.Canceled): // by the client, or by a stop
 		status = http.StatusServiceUnavailable
 	default:
