@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,16 +24,14 @@ func (e *Engine) Pause(ctx context.Context, name, reason string) error {
 	if e.current().Recipe(name) == nil {
 		return e.noZap("pause", name)
 	}
-	if reason == "" {
-		reason = "paused by an operator"
-	}
 	stored, _, err := e.ledger.Zap(ctx, name)
 	if err != nil {
 		return err
 	}
-	if _, asks := poll.Asks(stored); asks {
+	if _, asks := poll.Asks(stored); asks || reason == "" && stored.Paused {
 		return nil
 	}
+	reason = cmp.Or(reason, "paused by an operator")
 	if err := e.ledger.SetPaused(ctx, name, true, reason, e.now()); err != nil {
 		return err
 	}

@@ -129,10 +129,10 @@ func (e *Engine) reasons(ctx context.Context, r *plan.Recipe, d ledger.Delivery)
 
 // commandOf returns the command for a delivery that needs a decision or a correction; otherwise "".
 func commandOf(d ledger.Delivery) string {
-	switch d.State {
-	case ledger.Failed:
+	if d.State == ledger.Failed {
 		return "rowtap show " + d.ID()
-	case ledger.Held:
+	}
+	if d.State == ledger.Held {
 		return fmt.Sprintf("rowtap release %[1]s, or: rowtap discard %[1]s", d.ID())
 	}
 	return ""
