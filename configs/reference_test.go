@@ -34,7 +34,7 @@ func TestReferenceHasEveryKey(t *testing.T) {
 			t.Fatal(err)
 		}
 	default:
-		t.Error("README.md has other keys than the program; next: go test ./configs -run Reference -update")
+		t.Error("README.md has other keys than the program\nnext: go test ./configs -run Reference -update")
 	}
 }
 

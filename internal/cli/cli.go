@@ -107,7 +107,7 @@ func newRootCommand() *cobra.Command {
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
 	}
-	root.PersistentFlags().StringVarP(&g.dir, "config", "c", defaultDir(), "configuration directory with rowtap.yaml and zaps/ ($ROWTAP_CONFIG)")
+	root.PersistentFlags().StringVarP(&g.dir, "config", "c", defaultDir(), "configuration `DIR` with rowtap.yaml and zaps/ ($ROWTAP_CONFIG)")
 	root.PersistentFlags().BoolVar(&g.json, "json", false, "print data as JSON, one object per line")
 	root.PersistentFlags().BoolVar(&g.utc, "utc", false, "print times in UTC instead of local time on a terminal")
 	root.SetFlagErrorFunc(flagError)

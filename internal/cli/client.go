@@ -163,7 +163,7 @@ func (c *client) authorize(h config.HTTP) error {
 func inProcess(ctx context.Context, g *globals) (*client, error) {
 	plan, err := loadPlan(g.dir)
 	if err != nil {
-		return nil, fmt.Errorf("no daemon runs, so this command loads the full configuration: %w", configError(err, exitUsage))
+		return nil, fmt.Errorf("the daemon is not running, so this command loads the full configuration: %w", configError(err, exitUsage))
 	}
 	if err := stateFileExists(plan.Config.State); err != nil {
 		return nil, err
@@ -173,7 +173,7 @@ func inProcess(ctx context.Context, g *globals) (*client, error) {
 		return nil, errors.New("a daemon runs but does not listen: http.listen is \"\"\nnext: set http.listen, for example to unix:/run/rowtap/api.sock, or stop the daemon")
 	}
 	if errors.Is(err, fs.ErrPermission) {
-		err = unreadable("no daemon runs, so this command opens the state file", plan.Config.State.Path, err)
+		err = unreadable("the daemon is not running, so this command opens the state file", plan.Config.State.Path, err)
 	}
 	if err != nil {
 		return nil, err
@@ -359,7 +359,7 @@ func with(ctx context.Context, g *globals, f func(*client) error) error {
 	return errors.Join(f(c), c.close())
 }
 
-var errNoDaemon = errors.New("no daemon runs\nnext: systemctl start rowtap, or: rowtap run")
+var errNoDaemon = errors.New("the daemon is not running\nnext: systemctl start rowtap, or: rowtap run")
 
 // withDaemon is [with] for commands that require a running daemon.
 func withDaemon(ctx context.Context, g *globals, f func(*client) error) error {

@@ -122,7 +122,7 @@ func (b *backfill) print(done engine.Backfilled) {
 	if !done.DryRun {
 		fmt.Fprintf(out, "%s queued; %s\n", quantity.Count(done.Queued, "row"), leftOut(done))
 		if !b.client.daemon && done.Queued > 0 {
-			fmt.Fprintln(b.cmd.ErrOrStderr(), "no daemon runs; the rows are sent once it does\nnext: systemctl start rowtap, or: rowtap run")
+			fmt.Fprintln(b.cmd.ErrOrStderr(), "the daemon is not running; the rows are sent once it starts\nnext: systemctl start rowtap, or: rowtap run")
 		}
 		return
 	}

@@ -241,7 +241,7 @@ action:
 func csvZap(path string) (string, error) {
 	shown, err := sandbox.ShownCSV(path)
 	if err != nil {
-		return "", &exitError{exitUsage, fmt.Errorf("--csv: %w", err)}
+		return "", &exitError{exitUsage, fmt.Errorf("--csv: %w\nnext: rowtap demo --csv FILE, a CSV file with a header line", err)}
 	}
 	lines := make([]row.Row, len(shown))
 	for i, texts := range shown {

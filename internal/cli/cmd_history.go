@@ -26,7 +26,7 @@ func newHistoryCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "history [ZAP]",
 		Short: "List deliveries, newest first",
-		Long: "Lists deliveries of one zap or of all zaps. --since and --until go by the time of the last update.\n\n" +
+		Long: "Lists deliveries of one zap or of all zaps. --since and --until refer to the time of the last update.\n\n" +
 			"--csv prints a CSV file. Cells that a spreadsheet program could take for a formula begin with an apostrophe, unless --raw is\n" +
 			"given. Redacted cells are hidden in every format, and --identity does not find redacted identities.",
 		Example: "  rowtap history webinar-signups --state failed\n" +

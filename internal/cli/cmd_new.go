@@ -165,7 +165,8 @@ func (n *newZap) readAccounts(context.Context) (err error) {
 	n.plan, err = loadAccounts(n.g.dir)
 	if err != nil {
 		if _, ok := errors.AsType[config.Diagnostics](err); !ok {
-			err = fmt.Errorf("%w\nnext: create rowtap.yaml there with your accounts (rowtap help config), then: rowtap new", err)
+			what, _, _ := strings.Cut(err.Error(), "\nnext: ")
+			err = fmt.Errorf("%s\nnext: create rowtap.yaml there with your accounts (rowtap help config), then: rowtap new", what)
 		}
 		return configError(err, exitUsage)
 	}

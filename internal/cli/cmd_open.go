@@ -17,7 +17,7 @@ func newOpenCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "open [ZAP-OR-ID]",
 		Short: "Print a login link to the daemon's page",
-		Long: "Prints a link to the overview, or to the page of a zap or a delivery. It is valid for ten minutes, in any browser. A\n" +
+		Long: "Prints a login link to the overview, or to the page of a zap or a delivery. It is valid for ten minutes, in any browser. A\n" +
 			"browser that opens it stays logged in for a month, or until the token changes. The link does not contain the token.\n\n" +
 			"To open the page of a daemon on another machine, forward its port: ssh -L 8321:127.0.0.1:8321 HOST",
 		Example: "  rowtap open\n  rowtap open webinar-signups/1042\n  xdg-open \"$(rowtap open)\"",

@@ -21,7 +21,7 @@ func newPauseCommand(g *globals) *cobra.Command {
 		Use:   "pause [ZAP…]",
 		Short: "Stop polling and sending for zaps until they are resumed",
 		Long: "Pauses zaps: they neither poll nor send, over restarts, until rowtap resume. Uploads in flight finish.\n\n" +
-			"With --for, the zaps resume by themselves after that time; the timer runs on while rowtap is down. A zap that was paused\n" +
+			"With --for, the zaps resume automatically after that time, which also passes while rowtap is down. A zap that was paused\n" +
 			"before keeps its pause and its reason. --all means every zap that is not disabled.",
 		Example: "  rowtap pause webinar-signups --reason 'list is being cleaned'\n  rowtap pause --all --for 1h",
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -10,7 +10,7 @@ func newReleaseCommand(g *globals) *cobra.Command {
 	var o deliveriesOptions
 	cmd := newDeliveriesCommand(g, engine.Release, &o)
 	cmd.Short = "Send held deliveries"
-	cmd.Long = "Queues held deliveries.\n\n" + selectionHelp
+	cmd.Long = "Queues held deliveries, so that they are sent.\n\n" + selectionHelp
 	cmd.Flags().BoolVar(&o.again, "again", false, "include profile rows superseded by newer rows")
 	return cmd
 }

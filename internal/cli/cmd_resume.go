@@ -58,7 +58,7 @@ func newResumeCommand(g *globals) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&skip, "skip", false, "skip rows added while paused (to send them later: rowtap replay ZAP --state skipped)")
 	cmd.Flags().BoolVar(&all, "all", false, "resume all paused zaps")
-	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "with --all: resume restored zaps, too, without asking")
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "with --all: also resume restored zaps, without asking")
 	return cmd
 }
 

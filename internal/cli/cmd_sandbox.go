@@ -49,7 +49,7 @@ func newSandboxCommand() *cobra.Command {
 	cmd.Flags().StringVar(&o.key, "key", "", "write a service account key for the sandbox to this `FILE`; an existing file is replaced only if it is such a key")
 	cmd.Flags().StringVar(&o.accountID, "account-id", "", "accepted CleverTap account `ID` (default TEST-000-000-000Z)")
 	cmd.Flags().StringVar(&o.passcode, "passcode", "", "accepted CleverTap `PASSCODE` (default SBX-PASS-0000)")
-	cmd.Flags().IntVar(&o.reads, "reads-per-minute", 0, "quota of Sheets reads per minute (default 60; negative: unlimited)")
+	cmd.Flags().IntVar(&o.reads, "reads-per-minute", 0, "`NUMBER` of Sheets reads allowed per minute (default 60; negative: unlimited)")
 	return cmd
 }
 
@@ -104,15 +104,15 @@ clevertap_accounts:
 func listenLoopback(ctx context.Context, address string) (net.Listener, string, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
-		return nil, "", &exitError{exitUsage, fmt.Errorf("--listen %s: %w\nnext: --listen HOST:PORT", address, err)}
+		return nil, "", &exitError{exitUsage, fmt.Errorf("--listen %s: %w\nnext: use --listen HOST:PORT", address, err)}
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return nil, "", &exitError{exitUsage, fmt.Errorf("--listen %s: not a loopback address; the sandbox has no access control\nnext: --listen 127.0.0.1:9400", address)}
+		return nil, "", &exitError{exitUsage, fmt.Errorf("--listen %s: not a loopback address; the sandbox has no access control\nnext: use --listen 127.0.0.1:9400", address)}
 	}
 	var lc net.ListenConfig
 	listener, err := lc.Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, "", fmt.Errorf("--listen %s: %w\nnext: --listen 127.0.0.1:0, for a free port", address, err)
+		return nil, "", fmt.Errorf("--listen %s: %w\nnext: use --listen 127.0.0.1:0 for a free port", address, err)
 	}
 	return listener, "http://" + listener.Addr().String(), nil
 }

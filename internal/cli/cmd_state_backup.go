@@ -114,7 +114,7 @@ func copyStateFile(ctx context.Context, g *globals, w io.Writer) error {
 	}
 	l, err := ledger.Open(ledger.Options{Path: local.State.Path, ReadOnly: true})
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("no daemon runs, and no state file %s exists\nnext: correct state.path in rowtap.yaml", local.State.Path)
+		return fmt.Errorf("the daemon is not running, and no state file %s exists\nnext: correct state.path in rowtap.yaml", local.State.Path)
 	}
 	if err != nil {
 		return err

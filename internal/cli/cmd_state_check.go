@@ -33,7 +33,8 @@ func newStateCheckCommand(g *globals) *cobra.Command {
 // checkState checks the file in args, or else the daemon's, or else the configured one. It returns
 // the name of the file.
 func checkState(ctx context.Context, g *globals, args []string) (path string, check api.StateCheck, err error) {
-	if len(args) == 0 {
+	named := len(args) > 0
+	if !named {
 		c, err := find(ctx, g)
 		if err != nil {
 			return "", check, err
@@ -49,8 +50,13 @@ func checkState(ctx context.Context, g *globals, args []string) (path string, ch
 		args = []string{local.State.Path}
 	}
 	zaps, wrong, err := ledger.CheckFile(ctx, ledger.Options{Path: args[0]})
-	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("no state file %s\nnext: correct state.path in rowtap.yaml, or name the file", args[0])
+	switch missing := errors.Is(err, fs.ErrNotExist); {
+	case missing && named:
+		err = fmt.Errorf("no state file %s\nnext: rowtap state check FILE, with an existing file", args[0])
+	case missing:
+		err = fmt.Errorf("no state file %s\nnext: rowtap run creates it; or correct state.path in rowtap.yaml", args[0])
+	case named && errors.Is(err, ledger.ErrForeign):
+		err = fmt.Errorf("%s: %w\nnext: rowtap state check FILE, with a state file or a backup", args[0], ledger.ErrForeign)
 	}
 	return args[0], api.CheckedState(zaps, wrong), err
 }

@@ -28,8 +28,11 @@ func newWhyCommand(g *globals) *cobra.Command {
 				if g.json {
 					return printJSON(cmd.OutOrStdout(), why)
 				}
-				_, err := fmt.Fprintf(cmd.OutOrStdout(), "row %d: %s\n", why.Row, g.clock(cmd.OutOrStdout()).text(why.Reason))
-				return err
+				fmt.Fprintf(cmd.OutOrStdout(), "row %d: %s\n", why.Row, g.clock(cmd.OutOrStdout()).text(why.Reason))
+				if why.Next != "" {
+					fmt.Fprintf(cmd.ErrOrStderr(), "next: %s\n", why.Next)
+				}
+				return nil
 			})
 		},
 	}

@@ -185,7 +185,7 @@ func actOnDeliveries(cmd *cobra.Command, g *globals, c *client, action engine.Ac
 // printStale reports deliveries superseded by newer rows of the same users.
 func printStale(cmd *cobra.Command, sel engine.Selection, done engine.Done) {
 	if done.Stale > 0 {
-		fmt.Fprintf(cmd.ErrOrStderr(), "%s not sent: newer rows of the same users were sent since, or may have been before state.history; "+
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s not sent: newer rows of the same users were sent later, or may have been (older history is deleted); "+
 			"sending these would restore older values\n"+
 			"next: discard them (rowtap discard ID), or: rowtap %s %s --again\n", quantity.Count(done.Stale, "delivery"), done.Action, selectionArgs(sel))
 	}

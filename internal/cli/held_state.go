@@ -74,7 +74,7 @@ func advised(err error) error {
 // A state on PostgreSQL needs none.
 func stateFileExists(s config.State) error {
 	if _, err := os.Stat(s.Path); errors.Is(err, fs.ErrNotExist) && !isMirrored(s) {
-		return fmt.Errorf("no daemon runs, and there is no state file %s yet\nnext: systemctl start rowtap, or: rowtap run", s.Path)
+		return fmt.Errorf("the daemon is not running, and there is no state file %s yet\nnext: systemctl start rowtap, or: rowtap run", s.Path)
 	}
 	return nil
 }

@@ -121,7 +121,7 @@ func TestRights(t *testing.T) {
 	}
 	stop()
 	open(0o755, "state")
-	fails(1, `no daemon runs, so this command opens the state file .*/rowtap.db: permission denied: .*/rowtap.db belongs to user root \(uid 0\) and group root, mode 0600`+me, "status")
+	fails(1, `the daemon is not running, so this command opens the state file .*/rowtap.db: permission denied: .*/rowtap.db belongs to user root \(uid 0\) and group root, mode 0600`+me, "status")
 	fails(1, `mode 0600, and rowtap runs as user nobody \(uid 65534\)\nnext: chown -R 65534:65534 `+state, "run")
 }
 

@@ -46,7 +46,7 @@ var actionsKind = sections(&actionKeys, listing{want: "a list of actions, each a
 func (s *section) checkAction(a *Action) {
 	a.Pos = s.keyPos()
 	if _, given := s.key("event_name"); !given && a.Event == UploadEvent {
-		s.missing("event_name", "a text or a column, such as Webinar Signup")
+		s.missing("event_name", "expected text or a column, such as Webinar Signup")
 	}
 	items, given := s.key("items")
 	if !given || items.kind == broken {
@@ -108,7 +108,7 @@ func readProperties(v value, a *Action) {
 		a.AllProperties = true
 		return
 	case v.kind == scalar && !v.null():
-		v.wrong(`a mapping such as Name: "{{First name}}", or all for every column`, "%q is not known", v.shown())
+		v.wrong(`expected a mapping such as Name: "{{First name}}", or all for every column`, "%q is not known", v.shown())
 		return
 	}
 	s := v.section()

@@ -32,7 +32,7 @@ func parseEndpoint(text string) (u *url.URL, problem, suggestion string) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Host == "" || u.Hostname() == "":
-		return nil, "is not a URL", "such as https://example.com/path"
+		return nil, "is not a URL", "for example https://example.com/path"
 	case u.User != nil:
 		return nil, "must not contain a user or password", ""
 	case u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()):

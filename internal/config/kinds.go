@@ -168,7 +168,7 @@ func duration(least time.Duration) kind[time.Duration] {
 		d, problem := parseDuration(text)
 		switch {
 		case problem != "":
-			return 0, problem, "such as 30s, 5m, 12h or 30d"
+			return 0, problem, "for example 30s, 5m, 12h or 30d"
 		case d < least:
 			return 0, fmt.Sprintf("must be %s or longer", least), ""
 		}

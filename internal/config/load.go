@@ -174,15 +174,15 @@ func (f *file) read() *yaml.Node {
 // checkDir returns an error that describes why a configuration directory cannot be read, with a
 // hint.
 func checkDir(dir string) error {
-	const hint = "name the directory that holds rowtap.yaml with --config or $ROWTAP_CONFIG"
+	const hint = "\nnext: name the directory that holds rowtap.yaml with --config or $ROWTAP_CONFIG"
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("configuration directory %s: %w; %s", dir, fs.ErrNotExist, hint)
+		return fmt.Errorf("configuration directory %s: %w%s", dir, fs.ErrNotExist, hint)
 	case err != nil:
 		return fmt.Errorf("configuration directory %s: %w", dir, cause(err))
 	case !info.IsDir():
-		return fmt.Errorf("configuration directory %s is not a directory; %s", dir, hint)
+		return fmt.Errorf("configuration directory %s is not a directory%s", dir, hint)
 	}
 	return nil
 }

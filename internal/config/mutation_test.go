@@ -103,7 +103,7 @@ var reasons = []reason{
 	{"only check expands variables", `: \$\{`, ``},
 	{"accounts are in the other file", ``, `is not in (google|clevertap)_accounts`},
 	{"files are looked up", ``, `_file: .* cannot be read`},
-	{"cron lines are parsed", `schedule`, `fields; a cron line has 5`},
+	{"cron lines are parsed", `schedule`, `fields?; a cron line has 5`},
 	{"expressions are compiled", `filter`, ``},
 	{"formats of dates are parsed", `format`, `^format `},
 	{"time zones and countries are looked up", `timezone|country`, `is not a (time zone|country)`},

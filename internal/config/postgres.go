@@ -14,7 +14,7 @@ const defaultLease = "rowtap"
 
 // postgresKind is a PostgreSQL connection string, all of which is secret.
 var postgresKind = secret("connection string", filledString, func(text string) (problem, hint string) {
-	return checkPostgres(text), "such as postgres://USER:PASSWORD@HOST/DATABASE?sslmode=verify-full; in a password, write %2F for /, %40 for @, %3A for : and %23 for #"
+	return checkPostgres(text), "for example postgres://USER:PASSWORD@HOST/DATABASE?sslmode=verify-full; in a password, write %2F for /, %40 for @, %3A for : and %23 for #"
 })
 
 // checkPostgres returns what is wrong with a connection string, or "". It quotes nothing of the

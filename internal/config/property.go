@@ -30,7 +30,7 @@ func readProperty(v value, event ActionEvent) Property {
 // checkProperty checks the rules that depend on op.
 func (s *section) checkProperty(p *Property) {
 	if _, given := s.key("value"); !given && p.Op != Delete {
-		s.missing("value", `such as "{{Email}}"`)
+		s.missing("value", `for example "{{Email}}"`)
 	}
 	// https://developer.clevertap.com/docs/upload-user-profiles-api
 	if counts := p.Op == Increment || p.Op == Decrement; counts && !slices.Contains([]PropertyType{"", Auto, Number}, p.Type) {
@@ -68,7 +68,7 @@ var valueKind = custom("template", filledScalar, func(v value, to *Template) {
 // separatorKind is the separator between the items of a list, any text that is not empty.
 var separatorKind = exact("text", func() schema { return schema{"type": scalars, "minLength": 1} }, func(_ value, text string) (string, string, string) {
 	if text == "" {
-		return "", "is empty", `such as ";"`
+		return "", "is empty", `for example ";"`
 	}
 	return text, "", ""
 })

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/robfig/cron/v3"
+
+	"github.com/rowtap/rowtap/internal/quantity"
 )
 
 // maxSchedule is the maximum length of a cron line in bytes.
@@ -152,7 +154,7 @@ func checkFields(line string) error {
 	case n == 6:
 		return errors.New("has 6 fields; a cron line has 5 (minute, hour, day of month, month, day of week), without seconds; for intervals below a minute, use @every 30s")
 	case n != 5:
-		return fmt.Errorf("has %d fields; a cron line has 5: minute, hour, day of month, month, day of week", n)
+		return fmt.Errorf("has %s; a cron line has 5: minute, hour, day of month, month, day of week", quantity.Count(n, "field"))
 	}
 	for i, field := range fields {
 		for part := range strings.SplitSeq(texts[i], ",") {

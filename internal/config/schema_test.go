@@ -53,7 +53,7 @@ func TestTheSchemasInTheRepositoryAreThoseOfTheCommand(t *testing.T) {
 		}
 		path := "../../configs/" + kind + ".schema.json"
 		if got := readFile(t, path); got != string(want) {
-			t.Errorf("%s is not what rowtap schema %s prints; next: go run ./cmd/rowtap schema %s > configs/%s.schema.json", path, kind, kind, kind)
+			t.Errorf("%s is not what rowtap schema %s prints\nnext: go run ./cmd/rowtap schema %s > configs/%s.schema.json", path, kind, kind, kind)
 		}
 	}
 	if _, err := config.Schema("zaps"); err == nil {

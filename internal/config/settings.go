@@ -47,7 +47,7 @@ func (s *section) checkHTTP(h *HTTP) {
 // listenKind is an address to listen on.
 var listenKind = exact("address", shaped(`^\s*(unix:/.*|.*:\d+)?\s*$`, "string"), func(_ value, text string) (string, string, string) {
 	text = strings.TrimSpace(text)
-	return text, checkListen(text), `such as 127.0.0.1:8321, unix:/run/rowtap/api.sock, or "" for none`
+	return text, checkListen(text), `for example 127.0.0.1:8321, unix:/run/rowtap/api.sock, or "" for none`
 })
 
 // authKind is token or off; the value is true for off.
@@ -106,7 +106,7 @@ func isLocal(listen string) bool {
 // hostsKind is a list of host names without scheme and port, in lower case.
 var hostsKind = listOf(parsed("", shaped(`^\s*[^/:@ *]+\s*$`, scalars...), func(_ value, text string) (string, string, string) {
 	if strings.ContainsAny(text, "/:@ *") {
-		return "", "a host name must not contain a scheme, port or *", "such as rowtap.example.com"
+		return "", "a host name must not contain a scheme, port or *", "for example rowtap.example.com"
 	}
 	return strings.ToLower(text), "", ""
 }), listing{name: "list of host names", want: "a list of host names"})

@@ -25,7 +25,7 @@ func (f *file) parse(text []byte) *yaml.Node {
 		f.reportSyntax(err)
 		return nil
 	case err != nil || len(document.Content) == 0 || document.Content[0].ShortTag() == "!!null":
-		f.reportAt(Pos{File: f.path}, "", "is empty")
+		f.reportAt(Pos{File: f.path}, "write its keys (rowtap help config), or remove the file", "is empty")
 		return nil
 	}
 	switch err := loader.Load(&second); {
@@ -115,7 +115,7 @@ func (f *file) explain(message string, at yaml.Mark) (explanation, suggestion st
 	case strings.Contains(line, ": {{") || strings.Contains(line, "- {{"):
 		return "unquoted braces are not text in YAML", `put the value in quotes, such as "{{Email}}"`
 	case strings.Contains(line, "${") && (has("node content") || has("',' or ")):
-		return "${…} inside { } or [ ] needs quotes", `such as "${NAME}"`
+		return "${…} inside { } or [ ] needs quotes", `for example "${NAME}"`
 	case has("unknown anchor"):
 		return "an alias (*) names an anchor (&) that the file does not have", "a text that begins with * needs quotes"
 	case has("mapping values are not allowed"):

@@ -90,7 +90,7 @@ var startKind = custom("`now`, `beginning` or a sheet row", func() schema {
 	case Nearest(text, []string{"now", "beginning"}) != "":
 		v.wrong(didYouMean(text, []string{"now", "beginning"}), "%q is not known", v.shown())
 	default:
-		v.wrong("now, beginning, or the number of the last sheet row not to send", "%q is not known", v.shown())
+		v.wrong("expected now, beginning, or the number of the last sheet row not to send", "%q is not known", v.shown())
 	}
 }, func(t Trigger) any {
 	switch {

@@ -17,7 +17,7 @@ var zapKeys = table[Zap]{
 			Key{Example: "true", Default: "false"}),
 		field("schedule", scheduleKind, func(z *Zap) *Schedule { return &z.Schedule },
 			"When to poll: five cron fields in UTC or after CRON_TZ=ZONE, @hourly, @daily, or @every 30s (whole seconds).",
-			Key{Example: `"CRON_TZ=Asia/Kolkata 0 9 * * MON-FRI"`, Must: `five cron fields, such as "*/5 * * * *", or "@every 30s"`}),
+			Key{Example: `"CRON_TZ=Asia/Kolkata 0 9 * * MON-FRI"`, Must: `expected five cron fields, such as "*/5 * * * *", or "@every 30s"`}),
 		field("trigger", within(&triggerKeys), func(z *Zap) *Trigger { return &z.Trigger },
 			"Google Sheets › New Spreadsheet Row: the rows that trigger the zap.", Key{Must: "add the spreadsheet and worksheet to watch"}),
 		field("filter", filterKind, func(z *Zap) **Template { return &z.Filter },
@@ -39,15 +39,15 @@ var zapKeys = table[Zap]{
 var triggerKeys = table[Trigger]{
 	keys: []key[Trigger]{
 		field("app", word[Trigger]("google_sheets"), whole,
-			"App of the trigger.", Key{Example: "google_sheets", Must: "google_sheets"}),
+			"App of the trigger.", Key{Example: "google_sheets", Must: "expected google_sheets"}),
 		field("event", word[Trigger]("new_spreadsheet_row"), whole,
-			"Event of the trigger.", Key{Example: "new_spreadsheet_row", Must: "new_spreadsheet_row"}),
+			"Event of the trigger.", Key{Example: "new_spreadsheet_row", Must: "expected new_spreadsheet_row"}),
 		field("account", googleAccountKind, func(t *Trigger) **GoogleAccount { return &t.Account },
 			"Google account that reads the spreadsheet, one of google_accounts.",
-			Key{Example: "marketing", Must: "a name of google_accounts in rowtap.yaml"}),
+			Key{Example: "marketing", Must: "expected a name from google_accounts in rowtap.yaml"}),
 		field("spreadsheet", spreadsheetKind, whole,
 			"URL of the spreadsheet, or its ID.",
-			Key{Example: "https://docs.google.com/spreadsheets/d/1AbC/edit", Must: "the URL of the spreadsheet"}),
+			Key{Example: "https://docs.google.com/spreadsheets/d/1AbC/edit", Must: "expected the URL of the spreadsheet"}),
 		field("worksheet", worksheetKind, whole,
 			"Title of the worksheet, or {gid: N}. A worksheet that is renamed later is followed.",
 			Key{Example: "Signups", Absent: "the gid in the URL of the spreadsheet"}),
@@ -88,20 +88,20 @@ var triggerKeys = table[Trigger]{
 var gidKeys = table[Worksheet]{
 	keys: []key[Worksheet]{
 		field("gid", integer[int64](0, math.MaxInt32), func(w *Worksheet) *int64 { return &w.GID },
-			"Number after #gid= in the URL of the spreadsheet.", Key{Example: "0", Must: "the number after #gid= in the URL of the spreadsheet"}),
+			"Number after #gid= in the URL of the spreadsheet.", Key{Example: "0", Must: "expected the number after #gid= in the URL of the spreadsheet"}),
 	},
 }
 
 var actionKeys = table[Action]{
 	keys: []key[Action]{
 		field("app", word[Action]("clevertap"), whole,
-			"App of the action.", Key{Example: "clevertap", Must: "clevertap"}),
+			"App of the action.", Key{Example: "clevertap", Must: "expected clevertap"}),
 		field("event", choice(CreateUpdateUserProfile, UploadEvent), func(a *Action) *ActionEvent { return &a.Event },
 			"CleverTap › Create/Update User Profile, or CleverTap › Upload Event.",
-			Key{Example: "upload_event", Must: "create_update_user_profile or upload_event"}),
+			Key{Example: "upload_event", Must: "expected create_update_user_profile or upload_event"}),
 		field("account", cleverTapAccountKind, func(a *Action) **CleverTapAccount { return &a.Account },
 			"CleverTap account that receives the records, one of clevertap_accounts.",
-			Key{Example: "production", Must: "a name of clevertap_accounts in rowtap.yaml"}),
+			Key{Example: "production", Must: "expected a name from clevertap_accounts in rowtap.yaml"}),
 		field("identity", idKind(Identity), whole,
 			"Identity of the user. One of identity, object_id, fbid and gpid is required.", Key{Example: `"{{Email}}"`}),
 		field("object_id", idKind(ObjectID), whole,
@@ -119,12 +119,12 @@ var actionKeys = table[Action]{
 				"all: true in the section sends every column that the section neither maps nor sets to false.",
 			Key{Example: "{Name: \"{{First name}} {{Last name}}\", Source: webinar}"}),
 		field("items", itemsKind, whole,
-			"Goods of a Charged event: a list of sections, each with the properties of one item.",
+			"Purchased items of a Charged event: a list of sections, each with the properties of one item.",
 			Key{Example: `[{Name: "{{Item 1}}"}, {Name: "{{Item 2}}"}]`, With: "event: upload_event"}),
 	},
 	groups: []group{{
 		keys: []string{"identity", "object_id", "fbid", "gpid"},
-		must: `the column that identifies the user, such as "{{Email}}"; or object_id, fbid or gpid`,
+		must: `expected the column that identifies the user, such as "{{Email}}"; or set object_id, fbid or gpid`,
 	}},
 	check: (*section).checkAction,
 	also: func() []schema {
@@ -175,7 +175,7 @@ var testKeys = table[TestCase]{
 	keys: []key[TestCase]{
 		field("row", cellsKind, whole,
 			"Cells of the row, by column. Dates without quotes are date cells.",
-			Key{Example: "{Email: asha@example.com, Score: 7}", Must: "the cells by column, such as {Email: asha@example.com}"}),
+			Key{Example: "{Email: asha@example.com, Score: 7}", Must: "expected the cells by column, such as {Email: asha@example.com}"}),
 		field("record", recordKind, whole,
 			"Expected record; null if the filter skips the row. With several actions a list, with null for a record that is not compared.",
 			Key{Example: "{identity: asha@example.com, profileData: {Score: 7}}"}),
@@ -184,7 +184,7 @@ var testKeys = table[TestCase]{
 	},
 	groups: []group{{
 		keys: []string{"record", "error"},
-		must: "the expected record (null if the filter skips the row), or error: a part of the expected message",
+		must: "add the expected record (null if the filter skips the row), or error: a part of the expected message",
 	}},
 	check: func(s *section, c *TestCase) { c.Pos = s.keyPos() },
 }

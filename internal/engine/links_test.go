@@ -103,8 +103,13 @@ func TestWhyOfEachLink(t *testing.T) {
 		8: "waiting as e/5: copy of row 2: waits until unchanged for 1m0s",
 		9: "empty at the last read, apart from blank cells, FALSE and ignored columns",
 	})
-	if w, err := r.Why(t.Context(), "e", 7); err != nil || !strings.HasPrefix(w.Reason, "failed as e/4: ") {
-		t.Errorf("why row 7: %q, %v", w.Reason, err)
+	if w, err := r.Why(t.Context(), "e", 7); err != nil || !strings.HasPrefix(w.Reason, "failed as e/4: ") || w.Next != "rowtap show e/4" {
+		t.Errorf("why row 7: %q, next %q, %v", w.Reason, w.Next, err)
+	}
+	for row, want := range map[int]string{2: "rowtap backfill e --rows 2", 4: ""} {
+		if w, err := r.Why(t.Context(), "e", row); err != nil || w.Next != want {
+			t.Errorf("why row %d: next %q, want %q; %v", row, w.Next, want, err)
+		}
 	}
 	if _, err := r.Act(t.Context(), Discard, Selection{IDs: []string{"e/4"}}); err != nil {
 		t.Fatal(err)

@@ -31,7 +31,11 @@ func NewRefusal(err error, at time.Time) *Refusal {
 			r.Mistakes = append(r.Mistakes, d.Text())
 		}
 	} else {
-		r.Mistakes = []string{strings.ReplaceAll(err.Error(), "\n", " ")}
+		message, next, ok := strings.Cut(err.Error(), "\nnext: ")
+		r.Mistakes = []string{strings.ReplaceAll(message, "\n", " ")}
+		if ok {
+			r.Hint = next
+		}
 	}
 	return r
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -70,6 +71,14 @@ func TestRefused(t *testing.T) {
 	}
 	if degraded, err := h.Degraded(t.Context()); err != nil || len(degraded) != 0 {
 		t.Errorf("degraded: %q, %v", degraded, err)
+	}
+}
+
+// TestRefusalTakesTheNextStep: the next step of an error is the hint, not part of its one line.
+func TestRefusalTakesTheNextStep(t *testing.T) {
+	r := NewRefusal(errors.New("configuration directory x:\nfile does not exist\nnext: name the directory"), time.Now())
+	if r.Summary() != "configuration directory x: file does not exist" || r.Hint != "name the directory" {
+		t.Errorf("%+v", r)
 	}
 }
 

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -16,6 +17,7 @@ type Why struct {
 	Zap      string
 	Row      int // 1-based sheet row at the last read
 	Reason   string
+	Next     string           // the command that helps; "" if nothing is to be done
 	Delivery *ledger.Delivery // nil if it has none
 }
 
@@ -36,7 +38,7 @@ func (e *Engine) Why(ctx context.Context, name string, number int) (Why, error) 
 	}
 	switch {
 	case !ok || !plan.BindingOf(stored).Watches(r.Trigger):
-		w.Reason = "the worksheet has not been read yet"
+		w.Reason, w.Next = "the worksheet has not been read yet", "rowtap poll "+name
 		return w, nil
 	case number < r.Trigger.HeaderRow:
 		w.Reason = fmt.Sprintf("above the header row, row %d", r.Trigger.HeaderRow)
@@ -55,7 +57,7 @@ func (e *Engine) Why(ctx context.Context, name string, number int) (Why, error) 
 		w.Reason = "already there at the first read, but incomplete: sent once it has everything that `require` lists"
 		return w, nil
 	case seen.Delivery == 0:
-		w.Reason = "already there at the first read, so it was not sent"
+		w.Reason, w.Next = "already there at the first read, so it was not sent", fmt.Sprintf("rowtap backfill %s --rows %d", name, number)
 		return w, nil
 	case seen.Delivery == detect.Unknown:
 		w.Reason = "its key was seen by an earlier release of rowtap, which did not record the delivery: not sent"
@@ -70,7 +72,7 @@ func (e *Engine) Why(ctx context.Context, name string, number int) (Why, error) 
 		return w, nil
 	}
 	w.Delivery = &d
-	w.Reason, err = e.reasons(ctx, r, d)
+	w.Reason, w.Next, err = e.reasons(ctx, r, d)
 	if d.State == ledger.Queued || d.State == ledger.Waiting {
 		w.Reason += e.whilePaused(stored)
 	}
@@ -118,31 +120,41 @@ func (e *Engine) RowNow(ctx context.Context, d ledger.Delivery) (number int, ok 
 	return 0, false, nil
 }
 
-// reasons describes the outcome of a row, action by action.
-func (e *Engine) reasons(ctx context.Context, r *plan.Recipe, d ledger.Delivery) (string, error) {
-	text := reasonOf(d)
+// reasons describes the outcome of a row, action by action, and returns the command for the last
+// one that needs a decision or a correction.
+func (e *Engine) reasons(ctx context.Context, r *plan.Recipe, d ledger.Delivery) (text, command string, err error) {
+	text, command = reasonOf(d), commandOf(d)
 	for d.Next != 0 {
 		next, ok, err := e.ledger.Delivery(ctx, d.Zap, d.Next)
 		if err != nil {
-			return "", err
+			return "", "", err
 		}
 		if !ok {
-			return text + fmt.Sprintf("; then %s/%d, which is no longer in the history", d.Zap, d.Next), nil
+			return text + fmt.Sprintf("; then %s/%d, which is no longer in the history", d.Zap, d.Next), command, nil
 		}
 		d = next
 		text += "; " + d.Action + ": " + reasonOf(d)
+		command = cmp.Or(commandOf(d), command)
 	}
 	if then := r.Awaits(d); then != "" {
 		text += "; " + then + " is sent once that is accepted"
 	}
-	return text, nil
+	return text, command, nil
 }
 
-// problemText returns all problems of a row. If there are several, it names the column of each.
-func problemText(p *ledger.Problem) string {
-	if p.Next == nil {
-		return p.Message
+// commandOf returns the command for a delivery that needs a decision or a correction; otherwise "".
+func commandOf(d ledger.Delivery) string {
+	if d.State == ledger.Failed {
+		return "rowtap show " + d.ID()
 	}
+	if d.State == ledger.Held {
+		return fmt.Sprintf("rowtap release %[1]s, or: rowtap discard %[1]s", d.ID())
+	}
+	return ""
+}
+
+// problemText returns all problems of a row, each with its column.
+func problemText(p *ledger.Problem) string {
 	var all []string
 	for one := range p.All() {
 		text := one.Message

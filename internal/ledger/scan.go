@@ -16,7 +16,7 @@ import (
 func (l *Ledger) Scan(ctx context.Context, zap string, states []State, numbers []uint64, fn func(Delivery) error) error {
 	wanted, err := l.wanted(ctx, zap, numbers)
 	if err != nil {
-		return fmt.Errorf("go through the deliveries of zap %s: %w", zap, err)
+		return fmt.Errorf("read the deliveries of zap %s: %w", zap, err)
 	}
 	for from := uint64(1); from != 0; {
 		var found []Delivery
@@ -25,7 +25,7 @@ func (l *Ledger) Scan(ctx context.Context, zap string, states []State, numbers [
 			return err
 		})
 		if err != nil {
-			return fmt.Errorf("go through the deliveries of zap %s: %w", zap, err)
+			return fmt.Errorf("read the deliveries of zap %s: %w", zap, err)
 		}
 		for _, d := range found {
 			if err := fn(d); err != nil {

@@ -64,7 +64,7 @@ func TestBrokenExpressions(t *testing.T) {
 		t.Errorf("suggestion %s, want %s", got, want)
 	}
 	for _, tt := range tests {
-		m, err := mapping.Compile(profile(config.Property{Value: at("{{ " + tt.text + " }}")}))
+		m, err := mapping.Compile(varied(profile(config.Property{Value: at("{{ " + tt.text + " }}")})))
 		if err != nil {
 			t.Errorf("%s: %v", tt.text, err)
 			continue

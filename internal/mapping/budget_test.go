@@ -234,7 +234,7 @@ func TestBudgetWarnings(t *testing.T) {
 				f := at(tt.expression)
 				z.Filter, z.Actions[0].Properties = &f, nil
 			}
-			m, err := mapping.Compile(z)
+			m, err := mapping.Compile(varied(z))
 			if err != nil {
 				t.Errorf("%s: %v", tt.expression, err)
 				continue

@@ -3,6 +3,7 @@ package mapping
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -29,6 +30,11 @@ type part struct {
 	problem    string   // why it is not an expression; "" if it is one, and for plain names
 	braced     string   // the column it may be, if its name ends in a brace; otherwise ""
 	likelyName bool     // a name rather than an expression, if it may be both
+}
+
+// isText reports whether the template is text without braces.
+func (t template) isText() bool {
+	return !t.broken && !slices.ContainsFunc(t.parts, func(p part) bool { return p.text == "" })
 }
 
 // constant reports whether every row gives the same value.

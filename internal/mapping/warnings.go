@@ -78,6 +78,9 @@ func (c *compilation) warning(pos config.Pos, message, suggestion string) {
 
 // warn reports what CleverTap probably drops or interprets differently in every row.
 func (c *compilation) warn(a *action) {
+	if a.id.isText() {
+		c.warning(a.id.pos, "the identity is the same for every row, so all rows go to one user", `use a column in braces, such as "{{Email}}", if that is not intended`)
+	}
 	c.warnKind(a.id, "the identity", reflect.Slice, reflect.Array, reflect.Map, reflect.Bool)
 	c.warnKind(a.time, "time", reflect.Slice, reflect.Array, reflect.Map, reflect.Bool)
 	c.warnKind(a.eventName, "event_name", reflect.Slice, reflect.Array, reflect.Map)

@@ -12,6 +12,14 @@ import (
 	"github.com/rowtap/rowtap/internal/row"
 )
 
+// varied gives a zap of [profile] an identity from the row: the same one for every row is a warning.
+func varied(z *config.Zap) *config.Zap {
+	if id := &z.Actions[0].ID; id.Text == "me" {
+		*id = at("{{A}}")
+	}
+	return z
+}
+
 // TestWarningsOfTheMapping checks the warnings that do not depend on a row. want is part of the
 // only warning; "" for none.
 func TestWarningsOfTheMapping(t *testing.T) {
@@ -27,6 +35,11 @@ func TestWarningsOfTheMapping(t *testing.T) {
 		return z
 	}
 	when := func(text string) *config.Zap { return timed(text) }
+	identified := func(text string) *config.Zap {
+		z := profile(config.Property{Value: at("x")})
+		z.Actions[0].ID = at(text)
+		return z
+	}
 	who := profile(config.Property{Value: at("x")})
 	who.Actions[0].ID = at("{{ [A] }}")
 	goods := event("Charged", config.Property{Name: "Items", Value: at("{{A}}")})
@@ -58,9 +71,12 @@ func TestWarningsOfTheMapping(t *testing.T) {
 		{when("{{ A == B }}"), "time: the expression gives a boolean, so every row will fail"},
 		{when("{{ A }}"), ""},
 		{who, "the identity: the expression gives a list"},
+		{identified("Email"), "the identity is the same for every row, so all rows go to one user"},
+		{identified("user-{{A}}"), ""},
+		{identified(`{{ row["A"] }}`), ""},
 	}
 	for _, tt := range tests {
-		m, err := mapping.Compile(tt.zap)
+		m, err := mapping.Compile(varied(tt.zap))
 		if err != nil {
 			t.Errorf("want %q, got the mistake %v", tt.want, err)
 			continue
@@ -149,7 +165,7 @@ func TestWarningOfAllAmongProperties(t *testing.T) {
 		z := profile(config.Property{Value: at("x")})
 		a := &z.Actions[0]
 		a.AllProperties, a.AllMapped, a.AllPos = true, true, config.Pos{File: "z.yaml", Line: line, Column: 5}
-		m, err := mapping.Compile(z)
+		m, err := mapping.Compile(varied(z))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -95,7 +95,7 @@ func behind(now mirror.Now) error {
 		if m.Ahead && m.Ago < aliveFor {
 			return &hint.Error{
 				Err:  fmt.Errorf("%w: %s has commit %d, and the database's last one is %d", ErrBehind, m.Host, m.Commit, now.Commit),
-				Hint: "on " + m.Host + ": rowtap status says what can be done",
+				Hint: "on " + m.Host + ": rowtap status shows what to do",
 			}
 		}
 	}

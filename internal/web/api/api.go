@@ -368,7 +368,7 @@ func (s *Server) ProblemOf(err error) problem.Details {
 	case errors.Is(err, engine.ErrPauseTime):
 		status = http.StatusBadRequest
 	case errors.Is(err, ledger.ErrBadID):
-		status, next = http.StatusBadRequest, "a delivery ID is ZAP/NUMBER; rowtap history lists the deliveries"
+		status, next = http.StatusBadRequest, "rowtap history lists the deliveries"
 	case errors.Is(err, context.Canceled): // by the client, or by a stop
 		status = http.StatusServiceUnavailable
 	default:

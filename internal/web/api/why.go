@@ -12,7 +12,8 @@ type Why struct {
 	Zap      string    `json:"zap"`
 	Row      int       `json:"row"` // 1-based sheet row
 	Reason   string    `json:"reason"`
-	Delivery *Delivery `json:"delivery"` // null: the row has none
+	Next     string    `json:"next,omitempty"` // the command that helps
+	Delivery *Delivery `json:"delivery"`       // null: the row has none
 }
 
 func (s *Server) why(w http.ResponseWriter, r *http.Request) {
@@ -26,7 +27,7 @@ func (s *Server) why(w http.ResponseWriter, r *http.Request) {
 		s.failed(w, err)
 		return
 	}
-	v := Why{Zap: why.Zap, Row: why.Row, Reason: why.Reason}
+	v := Why{Zap: why.Zap, Row: why.Row, Reason: why.Reason, Next: why.Next}
 	if why.Delivery != nil {
 		d := s.Show(r.Context(), *why.Delivery)
 		v.Delivery = &d
