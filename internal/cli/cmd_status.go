@@ -44,7 +44,7 @@ func status(ctx context.Context, c *client, g *globals, out, stderr io.Writer) e
 		return err
 	}
 	if !c.daemon {
-		fmt.Fprintln(stderr, "no daemon runs, so nothing is polled or sent; this is the status in the state file\nnext: systemctl start rowtap, or: rowtap run")
+		fmt.Fprintln(stderr, "no daemon runs, so nothing is polled or sent; this is the status in the state file\nnext: "+environmentOf(g.dir).start())
 	}
 	printRefusal(g, st.Refused, stderr)
 	if g.json {
