@@ -125,8 +125,7 @@ func (u *unready) serveHealth(ctx context.Context) {
 		u.log.Info("health is served", zap.String("listen", u.server.at))
 	case err.Error() != u.unserved:
 		u.unserved = err.Error()
-		message, next, _ := strings.Cut(u.unserved, "\nnext: ")
-		u.log.Error("health is not served: "+message, zap.String("next", next))
+		u.logError("health is not served: ", err)
 	}
 }
 
@@ -143,13 +142,18 @@ func (u *unready) handler() (address string, h http.Handler, err error) {
 	if local.HTTP.Listen != "" && !local.HTTP.AuthOff {
 		secret, err := token.Ensure(local.HTTP.TokenFile, u.log)
 		if err != nil {
-			message, next, _ := strings.Cut(err.Error(), "\nnext: ")
-			u.log.Error(message, zap.String("next", next))
+			u.logError("", err)
 			return local.HTTP.Listen, web.NewHealth(handlers), nil
 		}
 		o.Token = secret
 	}
 	return local.HTTP.Listen, web.NewUnready(o, handlers), nil
+}
+
+// logError logs an error with its hint in a field.
+func (u *unready) logError(prefix string, err error) {
+	message, next, _ := strings.Cut(err.Error(), "\nnext: ")
+	u.log.Error(prefix+message, zap.String("next", next))
 }
 
 // reloadFiles loads the files for the API and the page.
