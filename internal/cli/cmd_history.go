@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -16,13 +19,32 @@ import (
 )
 
 func newHistoryCommand(g *globals) *cobra.Command {
-	var state string
+	var state, identity, text string
 	var limit int
+	var during period
+	var asCSV, columns, raw bool
 	cmd := &cobra.Command{
-		Use:     "history [ZAP]",
-		Short:   "List deliveries, newest first",
-		Example: "  rowtap history\n  rowtap history webinar-signups --state failed\n  rowtap history --limit 0 --json",
+		Use:   "history [ZAP]",
+		Short: "List deliveries, newest first",
+		Long: "Lists deliveries of one zap or of all zaps. --since and --until go by the time of the last update.\n\n" +
+			"--csv prints a CSV file. Cells that a spreadsheet program could take for a formula begin with an apostrophe, unless --raw is\n" +
+			"given. Redacted cells are hidden in every format, and --identity does not find redacted identities.",
+		Example: "  rowtap history webinar-signups --state failed\n" +
+			"  rowtap history --state failed --since 2026-11-24 --until 2026-11-25\n" +
+			"  rowtap history --identity asha@example.com\n" +
+			"  rowtap history webinar-signups --since 7d --limit 0 --csv --columns > signups.csv\n" +
+			"  rowtap history --limit 0 --json",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case asCSV && g.json:
+				return usage(cmd, errors.New("--csv and --json cannot be combined"))
+			case (columns || raw) && !asCSV:
+				return usage(cmd, errors.New("--columns and --raw require --csv"))
+			}
+			since, until, err := during.times()
+			if err != nil {
+				return usage(cmd, err)
+			}
 			if limit < 0 {
 				return usage(cmd, fmt.Errorf("--limit %d: expected a number of deliveries; 0 means all", limit))
 			}
@@ -30,14 +52,35 @@ func newHistoryCommand(g *globals) *cobra.Command {
 			if err := known.UnmarshalText([]byte(state)); err != nil {
 				return usage(cmd, err)
 			}
-			q := url.Values{"state": {state}, "limit": {strconv.Itoa(limit)}}
+			q := url.Values{"limit": {strconv.Itoa(limit)}}
+			for name, value := range map[string]string{
+				"state": state, "since": formatTime(since), "until": formatTime(until), "identity": identity, "error": text,
+			} {
+				if value != "" {
+					q.Set(name, value)
+				}
+			}
 			if len(args) > 0 {
 				q.Set("zap", args[0])
 			}
-			return with(cmd.Context(), g, func(c *client) error { return history(cmd.Context(), c, g, q, cmd.OutOrStdout()) })
+			return with(cmd.Context(), g, func(c *client) error {
+				if asCSV {
+					q.Set("format", "csv")
+					q.Set("columns", strconv.FormatBool(columns))
+					q.Set("raw", strconv.FormatBool(raw))
+					return historyCSV(cmd.Context(), c, q, cmd.OutOrStdout())
+				}
+				return history(cmd.Context(), c, g, q, cmd.OutOrStdout())
+			})
 		},
 	}
 	cmd.Flags().StringVar(&state, "state", "", "only deliveries in this `STATE`: "+strings.Join(ledger.StateNames(), ", "))
+	during.addFlags(cmd, "only deliveries")
+	cmd.Flags().StringVar(&identity, "identity", "", "only deliveries of the user with this `IDENTITY`, in any letter case")
+	cmd.Flags().StringVar(&text, "error", "", "only deliveries whose error or reason contains this `TEXT`")
+	cmd.Flags().BoolVar(&asCSV, "csv", false, "print CSV")
+	cmd.Flags().BoolVar(&columns, "columns", false, "with --csv, add the cells of the rows")
+	cmd.Flags().BoolVar(&raw, "raw", false, "with --csv, leave cells that look like formulas as they are")
 	cmd.Flags().IntVar(&limit, "limit", 50, "maximum `NUMBER` of deliveries; 0 for all")
 	return cmd
 }
@@ -66,6 +109,34 @@ func history(ctx context.Context, c *client, g *globals, q url.Values, out io.Wr
 		return err
 	}
 	return t.print(page)
+}
+
+// historyCSV prints deliveries as CSV. On a terminal, control characters are escaped.
+func historyCSV(ctx context.Context, c *client, q url.Values, out io.Writer) (err error) {
+	resp, err := c.do(ctx, http.MethodGet, "/api/v1/deliveries?"+q.Encode(), nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, resp.Body.Close()) }()
+	if !interactive(out) {
+		if _, err := io.Copy(out, resp.Body); err != nil {
+			return fmt.Errorf("the CSV file is incomplete: %w\nnext: run the command again", err)
+		}
+		return nil
+	}
+	lines := bufio.NewReader(resp.Body)
+	for {
+		line, err := lines.ReadString('\n')
+		if line != "" {
+			fmt.Fprintln(out, printable(strings.TrimSuffix(line, "\n")))
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+	}
 }
 
 // historyTable prints deliveries page by page.

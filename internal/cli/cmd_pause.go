@@ -1,39 +1,129 @@
 package cli
 
 import (
+	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"net/url"
+	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/rowtap/rowtap/internal/engine"
 )
 
 func newPauseCommand(g *globals) *cobra.Command {
 	var reason string
+	var all bool
+	var lasting time.Duration
 	cmd := &cobra.Command{
-		Use:     "pause ZAP",
-		Short:   "Stop polling and sending for a zap until it is resumed",
-		Example: "  rowtap pause webinar-signups --reason 'list is being cleaned'",
+		Use:   "pause [ZAP…]",
+		Short: "Stop polling and sending for zaps until they are resumed",
+		Long: "Pauses zaps: they neither poll nor send, over restarts, until rowtap resume. Uploads in flight finish.\n\n" +
+			"With --for, the zaps resume by themselves after that time; the timer runs on while rowtap is down. A zap that was paused\n" +
+			"before keeps its pause and its reason. --all means every zap that is not disabled.",
+		Example: "  rowtap pause webinar-signups --reason 'list is being cleaned'\n  rowtap pause --all --for 1h",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return zapVerb(cmd, g, args[0], "pause", map[string]string{"reason": reason})
+			if err := checkZaps(cmd, args, all); err != nil {
+				return err
+			}
+			if cmd.Flags().Changed("for") && lasting < time.Second {
+				return usage(cmd, errors.New("--for needs a duration of at least 1s, such as 90s or 2h"))
+			}
+			return with(cmd.Context(), g, func(c *client) error {
+				names, err := zapsOf(cmd.Context(), c, args, func(z engine.ZapStatus) bool {
+					return z.State == engine.Running || z.State == engine.NeedsHand || z.State == engine.Paused && (z.ResumeAt != nil || lasting > 0)
+				})
+				if err != nil {
+					return err
+				}
+				body := map[string]string{"reason": reason}
+				if lasting > 0 {
+					body["for"] = lasting.String()
+				}
+				return eachZap(cmd, g, c, names, "pause", body)
+			})
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "`TEXT` shown in status and on the page")
+	cmd.Flags().BoolVar(&all, "all", false, "pause all zaps")
+	cmd.Flags().DurationVar(&lasting, "for", 0, "`DURATION` after which the zaps resume, such as 90m or 24h")
 	return cmd
 }
 
-func zapVerb(cmd *cobra.Command, g *globals, name, verb string, body any) error {
-	return with(cmd.Context(), g, func(c *client) error {
-		var done struct {
-			Zap   string `json:"zap"`
-			State string `json:"state"`
+// checkZaps returns a usage error unless either zaps or --all are given.
+func checkZaps(cmd *cobra.Command, args []string, all bool) error {
+	switch {
+	case all && len(args) > 0:
+		return usage(cmd, errors.New("--all and zaps cannot be combined"))
+	case !all && len(args) == 0:
+		return usage(cmd, &argError{errors.New("missing argument: ZAP"), "rowtap status"})
+	}
+	return nil
+}
+
+// zapsOf returns the named zaps or, if none is named, those whose status want selects.
+func zapsOf(ctx context.Context, c *client, args []string, want func(engine.ZapStatus) bool) ([]string, error) {
+	if len(args) > 0 {
+		return args, nil
+	}
+	var st engine.Status
+	if err := c.get(ctx, "/api/v1/status", &st); err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, z := range st.Zaps {
+		if want(z) {
+			names = append(names, z.Zap)
 		}
+	}
+	return names, nil
+}
+
+// zapDone is the response to an action on a zap.
+type zapDone struct {
+	Zap      string     `json:"zap"`
+	State    string     `json:"state"`
+	Kept     bool       `json:"kept,omitempty"` // it was paused before
+	Reason   string     `json:"reason,omitempty"`
+	ResumeAt *time.Time `json:"resume_at,omitempty"`
+}
+
+// eachZap posts an action for each zap, and prints the results. A zap that fails does not keep the
+// others from theirs; the error is that of the first one.
+func eachZap(cmd *cobra.Command, g *globals, c *client, names []string, verb string, body any) error {
+	out := cmd.OutOrStdout()
+	if len(names) == 0 {
+		fmt.Fprintln(cmd.ErrOrStderr(), "no zap to "+verb)
+		return nil
+	}
+	var failed error
+	for _, name := range names {
+		var done zapDone
 		if err := c.post(cmd.Context(), "/api/v1/zaps/"+url.PathEscape(name)+"/"+verb, body, &done); err != nil {
-			return err
+			if failed != nil {
+				fmt.Fprintln(cmd.ErrOrStderr(), err)
+			}
+			failed = cmp.Or(failed, err)
+			continue
 		}
 		if g.json {
-			return printJSON(cmd.OutOrStdout(), done)
+			if err := printJSON(out, done); err != nil {
+				return err
+			}
+			continue
 		}
-		_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s is %s\n", done.Zap, done.State)
-		return err
-	})
+		text := fmt.Sprintf("%s is %s", done.Zap, done.State)
+		switch {
+		case done.Kept:
+			text = fmt.Sprintf("%s was paused before, without a timer, and stays so: %s", done.Zap, g.clock(out).text(done.Reason))
+		case done.ResumeAt != nil:
+			text += " until " + g.clock(out).shown(done.ResumeAt)
+		}
+		if _, err := fmt.Fprintln(out, text); err != nil {
+			return err
+		}
+	}
+	return failed
 }

@@ -26,6 +26,9 @@ func newPollCommand(g *globals) *cobra.Command {
 				}
 				out := cmd.OutOrStdout()
 				fmt.Fprintf(out, "%s in the worksheet, %d new (%d waiting, %d held)\n", quantity.Count(report.Rows, "row"), report.Found, report.Waiting, report.Held)
+				if report.Repeats > 0 {
+					fmt.Fprintf(out, "%s skipped: keys that other rows have taken\n", quantity.Count(report.Repeats, "row"))
+				}
 				if report.Baseline {
 					fmt.Fprintln(out, "first read of the worksheet: rows added from now on are new")
 				}

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"slices"
+	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,13 +16,21 @@ import (
 )
 
 func newStatusCommand(g *globals) *cobra.Command {
-	return &cobra.Command{
-		Use:     "status",
-		Short:   "Show every zap: state, polls and row counts",
-		Example: "  rowtap status\n  rowtap status --json | jq 'select(.failed > 0)'",
+	var since string
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show every zap: state, polls and row counts",
+		Long: "Shows every zap: its state, its polls and how many rows it has in each state.\n\n" +
+			"With --since, shows the rows whose last outcome was in that time, and their total. They are counted by the hour for a week, and\n" +
+			"by the day in UTC for 30 days, so the count begins with a full hour or day.",
+		Example: "  rowtap status\n  rowtap status --since 7d\n  rowtap status --json | jq 'select(.failed > 0)'",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			err := with(cmd.Context(), g, func(c *client) error {
-				return status(cmd.Context(), c, g, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			from, err := engine.ParseTime(since, time.Now())
+			if err != nil {
+				return usage(cmd, err)
+			}
+			err = with(cmd.Context(), g, func(c *client) error {
+				return status(cmd.Context(), c, g, from, cmd.OutOrStdout(), cmd.ErrOrStderr())
 			})
 			if standby, ok := errors.AsType[*standbyError](err); ok && !g.json {
 				fmt.Fprintln(cmd.ErrOrStderr(), standby)
@@ -28,6 +39,8 @@ func newStatusCommand(g *globals) *cobra.Command {
 			return err
 		},
 	}
+	cmd.Flags().StringVar(&since, "since", "", "counts since this `TIME`: a date (2026-11-24, local time), a duration (7d, 36h) or a time in RFC 3339")
+	return cmd
 }
 
 // shownState returns a zap's state, with shadow mode.
@@ -38,9 +51,13 @@ func shownState(z engine.ZapStatus) string {
 	return string(z.State)
 }
 
-func status(ctx context.Context, c *client, g *globals, out, stderr io.Writer) error {
+func status(ctx context.Context, c *client, g *globals, since time.Time, out, stderr io.Writer) error {
+	path := "/api/v1/status"
+	if !since.IsZero() {
+		path += "?" + url.Values{"since": {formatTime(since)}}.Encode()
+	}
 	var st engine.Status
-	if err := c.get(ctx, "/api/v1/status", &st); err != nil {
+	if err := c.get(ctx, path, &st); err != nil {
 		return err
 	}
 	if !c.daemon {
@@ -50,8 +67,11 @@ func status(ctx context.Context, c *client, g *globals, out, stderr io.Writer) e
 	if g.json {
 		return printJSON(out, st.Zaps...)
 	}
-	shadow := slices.ContainsFunc(st.Zaps, func(z engine.ZapStatus) bool { return z.Shadow || z.Validated > 0 })
 	at := g.clock(out)
+	if st.Total != nil {
+		return printCounts(out, at, st)
+	}
+	shadow := slices.ContainsFunc(st.Zaps, func(z engine.ZapStatus) bool { return z.Shadow || z.Validated > 0 })
 	rows := make([][]string, len(st.Zaps))
 	for i, z := range st.Zaps {
 		n := func(v int64) string { return fmt.Sprint(v) }
@@ -111,4 +131,29 @@ func status(ctx context.Context, c *client, g *globals, out, stderr io.Writer) e
 		}
 	}
 	return nil
+}
+
+// printCounts prints the counts of a period, with a total.
+func printCounts(out io.Writer, at clock, st engine.Status) error {
+	shadow := st.Total.Validated > 0
+	line := func(name, state string, t engine.Tally) []string {
+		cells := []string{name, state, strconv.FormatInt(t.Sent, 10)}
+		if shadow {
+			cells = append(cells, strconv.FormatInt(t.Validated, 10))
+		}
+		return append(cells, strconv.FormatInt(t.Skipped, 10), strconv.FormatInt(t.Failed, 10), strconv.FormatInt(t.Held, 10))
+	}
+	header := []string{"ZAP", "STATE", "SENT"}
+	if shadow {
+		header = append(header, "VALIDATED")
+	}
+	header = append(header, "SKIPPED", "FAILED", "HELD")
+	var rows [][]string
+	for _, z := range st.Zaps {
+		rows = append(rows, line(z.Zap, shownState(z), z.Since.Tally))
+	}
+	if _, err := fmt.Fprintf(out, "rows since %s, by their last outcome\n", at.shown(&st.Total.From)); err != nil {
+		return err
+	}
+	return printTable(out, header, append(rows, line("total", "", st.Total.Tally)))
 }

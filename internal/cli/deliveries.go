@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -16,8 +17,9 @@ import (
 // replay, release and discard share their arguments, their question and their output.
 
 // selectionHelp ends the long help of these commands.
-const selectionHelp = "Select deliveries by ID, by zap, or by --state. On a terminal, the command shows what it would do and asks for\n" +
-	"confirmation; otherwise it proceeds without asking. Deliveries in other states are left unchanged."
+const selectionHelp = "Select deliveries by ID, by zap, or by --state, --since, --until and --error. On a terminal, the command shows how many\n" +
+	"deliveries it would act on and for which reasons, and asks for confirmation; otherwise it proceeds without asking.\n" +
+	"Deliveries in other states are left unchanged."
 
 // deliveryActions are the words of the output of each action.
 var deliveryActions = map[engine.Action]struct {
@@ -26,7 +28,7 @@ var deliveryActions = map[engine.Action]struct {
 }{
 	engine.Replay: {
 		"queued again",
-		"only failed deliveries can be replayed, and skipped (resume --skip) or validated (shadow) ones selected by ID or --state",
+		"only failed deliveries can be replayed, and skipped (resume --skip, repeats) or validated (shadow) ones selected by ID or --state",
 	},
 	engine.Release: {"queued", "only held deliveries can be released"},
 	engine.Discard: {
@@ -37,28 +39,42 @@ var deliveryActions = map[engine.Action]struct {
 
 // deliveriesOptions are the flags of an action on deliveries.
 type deliveriesOptions struct {
-	state string
-	yes   bool
-	again bool
+	state  string
+	during period
+	error  string
+	yes    bool
+	again  bool
+}
+
+// selection returns the selection of the arguments and flags.
+func (o deliveriesOptions) selection(args []string) (sel engine.Selection, err error) {
+	sel = engine.Selection{Again: o.again, Error: o.error}
+	if err := sel.State.UnmarshalText([]byte(o.state)); err != nil {
+		return sel, err
+	}
+	if sel.Since, sel.Until, err = o.during.times(); err != nil {
+		return sel, err
+	}
+	if len(args) == 1 && !strings.Contains(args[0], "/") {
+		sel.Zap = args[0]
+	} else {
+		sel.IDs = args
+	}
+	if sel.Empty() {
+		err = errors.New("no deliveries selected: name a zap, delivery IDs, --state, --since, --until or --error")
+	}
+	return sel, err
 }
 
 // newDeliveriesCommand returns the command of an action on deliveries, without its help.
 func newDeliveriesCommand(g *globals, action engine.Action, o *deliveriesOptions) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     string(action) + " [ZAP or ID…]",
-		Example: fmt.Sprintf("  rowtap %s webinar-signups/1042\n  rowtap %s webinar-signups --yes", action, action),
+		Example: fmt.Sprintf("  rowtap %[1]s webinar-signups/1042\n  rowtap %[1]s webinar-signups --yes\n  rowtap %[1]s --error \"phone\" --since 2026-11-24", action),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 && o.state == "" {
-				return usage(cmd, errors.New("no deliveries selected: name a zap, delivery IDs, or --state"))
-			}
-			sel := engine.Selection{Again: o.again}
-			if err := sel.State.UnmarshalText([]byte(o.state)); err != nil {
+			sel, err := o.selection(args)
+			if err != nil {
 				return usage(cmd, err)
-			}
-			if len(args) == 1 && !strings.Contains(args[0], "/") {
-				sel.Zap = args[0]
-			} else {
-				sel.IDs = args
 			}
 			return with(cmd.Context(), g, func(c *client) error {
 				asked := !o.yes && interactive(cmd.InOrStdin())
@@ -73,6 +89,8 @@ func newDeliveriesCommand(g *globals, action engine.Action, o *deliveriesOptions
 		},
 	}
 	cmd.Flags().StringVar(&o.state, "state", "", "select all deliveries in this `STATE` (of the zap, or of all zaps)")
+	o.during.addFlags(cmd, "only deliveries")
+	cmd.Flags().StringVar(&o.error, "error", "", "only deliveries whose error or reason contains this `TEXT`")
 	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask for confirmation")
 	return cmd
 }
@@ -89,6 +107,7 @@ func confirmDeliveries(cmd *cobra.Command, c *client, action engine.Action, sel 
 		printNotActedOn(cmd, sel, would)
 		return false, nil
 	}
+	printReasons(cmd, would)
 	if text := latenessWarning(sel.Again, would); text != "" {
 		fmt.Fprintln(cmd.ErrOrStderr(), text)
 	}
@@ -98,6 +117,20 @@ func confirmDeliveries(cmd *cobra.Command, c *client, action engine.Action, sel 
 	}
 	printEdited(cmd, sel, would)
 	return confirm(cmd.Context(), cmd, fmt.Sprintf("%s %s?", action, quantity.Count(would.Count, "delivery")))
+}
+
+// maxReasons limits how many reasons are listed.
+const maxReasons = 10
+
+// printReasons lists why the deliveries failed or are held.
+func printReasons(cmd *cobra.Command, would engine.Done) {
+	stderr := cmd.ErrOrStderr()
+	for _, r := range would.Reasons[:min(len(would.Reasons), maxReasons)] {
+		fmt.Fprintf(stderr, "%6d  %s\n", r.Count, oneLine(cmp.Or(r.Text, "no reason recorded"), 100))
+	}
+	if more := len(would.Reasons) - maxReasons; more > 0 {
+		fmt.Fprintf(stderr, "        and %s\n", quantity.Count(more, "other reason"))
+	}
 }
 
 // How CleverTap treats records that arrive late: https://developer.clevertap.com/docs/events-object
@@ -137,6 +170,7 @@ func actOnDeliveries(cmd *cobra.Command, g *globals, c *client, action engine.Ac
 		return err
 	}
 	printStale(cmd, sel, done)
+	printRepeats(cmd, done)
 	printNotActedOn(cmd, sel, done)
 	if !asked {
 		printEdited(cmd, sel, done)
@@ -157,11 +191,18 @@ func printStale(cmd *cobra.Command, sel engine.Selection, done engine.Done) {
 	}
 }
 
+// printRepeats reports deliveries that were skipped because other rows have taken their keys.
+func printRepeats(cmd *cobra.Command, done engine.Done) {
+	if done.Repeats > 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s skipped: other rows have taken their keys (repeats: skip)\nnext: rowtap replay ID sends one of them\n", quantity.Count(done.Repeats, "delivery"))
+	}
+}
+
 // printNotActedOn reports the selected deliveries whose state the action does not apply to. Those
 // selected by zap are not reported: only IDs are certain to be meant.
 func printNotActedOn(cmd *cobra.Command, sel engine.Selection, done engine.Done) {
 	stderr := cmd.ErrOrStderr()
-	if n := len(sel.IDs) - done.Count - done.Stale - done.Sent; n > 0 {
+	if n := len(sel.IDs) - done.Count - done.Stale - done.Sent - done.Repeats; n > 0 {
 		fmt.Fprintf(stderr, "%s unchanged: %s\n", quantity.Count(n, "delivery"), deliveryActions[done.Action].only)
 	}
 	switch {
@@ -181,8 +222,18 @@ func selectionArgs(sel engine.Selection) string {
 	if sel.Zap != "" {
 		words = []string{sel.Zap}
 	}
+	words = slices.Clone(words)
 	if sel.State != 0 {
-		words = append(slices.Clone(words), "--state", sel.State.String())
+		words = append(words, "--state", sel.State.String())
+	}
+	for _, flag := range []struct{ name, value string }{
+		{"--since", formatTime(sel.Since)},
+		{"--until", formatTime(sel.Until)},
+		{"--error", sel.Error},
+	} {
+		if flag.value != "" {
+			words = append(words, flag.name, shellQuote(flag.value))
+		}
 	}
 	return strings.Join(words, " ")
 }

@@ -49,3 +49,12 @@ func formatRate(perMinute float64) string {
 	rounded, _ := strconv.ParseFloat(strconv.FormatFloat(perMinute, 'g', 3, 64), 64)
 	return strconv.FormatFloat(rounded, 'f', -1, 64)
 }
+
+// shellQuote returns a text as a word of a POSIX shell.
+func shellQuote(s string) string {
+	const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./_-"
+	if s != "" && strings.Trim(s, safe) == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

@@ -28,7 +28,7 @@ notify: {webhook: "https://hooks.example.com/very-secret"}
 	files["zaps/more.yaml"] = `
 schedule: "CRON_TZ=Asia/Kolkata 30 9 * * *"
 trigger: {app: google_sheets, event: new_spreadsheet_row, account: marketing, spreadsheet: "${ROWTAP_VAR_SHEET}", worksheet: " 2026 ",
-  start: 12, require: [], settle: 90s, key: [A, B], unsure: skip, recheck: 26h30m}
+  start: 12, require: [], settle: 90s, key: [A, B], repeats: skip, unsure: skip, recheck: 26h30m}
 action: {app: clevertap, event: create_update_user_profile, account: production, fbid: "{{A}}",
   properties: {Num: 5, T: "5", B: true, Tel: {value: "{{Tel}}", type: phone, country: "{{Country}}"}, Sum: {value: "{{Sum}}", type: number, decimal: ",", thousands: " ", currency: true}, Big: 9007199254740993, Gone: {op: delete}, D: {value: "{{D}}", type: date, format: [dd/MM/yyyy, ISO], timezone: Asia/Kolkata}}}
 `

@@ -34,6 +34,7 @@ trigger:
   settle: 30s
   key: [K]
   ignore: [I]
+  repeats: hold
   unsure: hold
   recheck: auto
   max_new_rows: 1000
@@ -121,6 +122,7 @@ func TestHash(t *testing.T) {
 		{"settle", "settle: 30s", "settle: 0s"},
 		{"settle", "  settle: 30s\n", ""},
 		{"key", "key: [K]", "key: [K, A]"},
+		{"repeats", "repeats: hold", "repeats: skip"},
 		{"ignore", "ignore: [I]", "ignore: [A]"},
 		{"unsure", "unsure: hold", "unsure: skip"},
 		{"recheck", "recheck: auto", "recheck: 10m"},

@@ -65,6 +65,8 @@ func written(t *testing.T, base string, k config.Key, text string) string {
 	}
 	if other, value, ok := strings.Cut(k.With, ": "); ok {
 		at[other] = value
+	} else if other == "key" {
+		at[other] = "E"
 	}
 	at[name] = given.(map[string]any)["x"]
 	if at["event"] == "upload_event" && at["event_name"] == nil {

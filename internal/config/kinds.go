@@ -184,6 +184,15 @@ const durationPattern = `^\s*\+?(\d+d|(\d+d)?(((\d+(\.\d*)?|\.\d+)(ns|us|µs|μs
 // maxDays is 100 years.
 const maxDays = 36500
 
+// ParseDuration returns a duration that is written as in the configuration, such as 90s, 36h or 30d.
+func ParseDuration(text string) (time.Duration, error) {
+	d, problem := parseDuration(strings.TrimSpace(text))
+	if problem != "" {
+		return 0, fmt.Errorf("%q %s", text, problem)
+	}
+	return d, nil
+}
+
 // parseDuration returns Go's durations and those with days before them, such as 30d or 1d12h.
 func parseDuration(text string) (d time.Duration, problem string) {
 	rest := text

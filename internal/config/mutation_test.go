@@ -48,6 +48,7 @@ trigger:
   require: [Email]
   settle: 30s
   key: ID
+  repeats: skip
   ignore: [Days open, Status]
   unsure: hold
   recheck: auto

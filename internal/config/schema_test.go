@@ -163,6 +163,8 @@ func TestReaderAndSchemaAgree(t *testing.T) {
 		{"start: now", "start: 1234", true},
 		{"start: now", "start: later", false},
 		{"start: now", "start: now, unsure: perhaps", false},
+		{"start: now", "start: now, key: [E], repeats: skip", true},
+		{"start: now", "start: now, repeats: perhaps", false},
 		{"start: now", "start: now, recheck: auto", true},
 		{"start: now", "start: now, recheck: 10m, settle: 30s", true},
 		{"start: now", "start: now, settle: thirty", false},

@@ -58,6 +58,7 @@ type Trigger struct {
 	Settle        time.Duration
 	SettleCopies  time.Duration // of copies of earlier rows: a minute unless settle is given
 	Key           []string
+	Repeats       Repeats // "" is RepeatsHold
 	Ignore        []string
 	Unsure        Unsure
 	Recheck       time.Duration // 0 is auto
@@ -90,6 +91,16 @@ const (
 	UnsureHold Unsure = "hold"
 	UnsureSend Unsure = "send"
 	UnsureSkip Unsure = "skip"
+)
+
+// Repeats says what becomes of a second row with a key seen before.
+type Repeats string
+
+// The values of repeats.
+const (
+	RepeatsHold Repeats = "hold"
+	RepeatsSkip Repeats = "skip"
+	RepeatsSend Repeats = "send"
 )
 
 // Action is CleverTap › Create/Update User Profile or CleverTap › Upload Event.

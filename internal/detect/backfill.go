@@ -1,5 +1,7 @@
 package detect
 
+import "maps"
+
 // Backfill asks a comparison for rows that were there at the start, because an operator wants them
 // sent: the 1-based sheet rows From to To, both inclusive. A row fires once, so rows with a
 // delivery are not returned.
@@ -25,6 +27,10 @@ func (f *backfilling) begin(b *builder, oldOf []int32) {
 		return
 	}
 	f.keys = map[uint64]bool{}
+	if b.rd.opts.Repeats == RepeatsSkip {
+		maps.Copy(f.keys, b.rd.opts.SentKeys)
+		return
+	}
 	fired := func(key uint64) {
 		if key != 0 {
 			f.keys[key] = true

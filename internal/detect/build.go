@@ -30,6 +30,9 @@ type builder struct {
 	present       map[uint64]int // sheet row by key
 	newKeys       []Key
 	links         map[uint64]uint64 // by key: the delivery of its vanished row
+	gained        []Key             // keys that known rows have gained
+	edited        map[uint64]bool   // keys of edited rows (RepeatsSend)
+	goneKeys      map[uint64]bool   // sums of gone; nil: not computed yet
 	changed       bool              // some row differs from the old cursor
 	next          uint64            // number of the next delivery
 	backfill      backfilling
@@ -65,7 +68,19 @@ func (b *builder) firstRead(j int, old bool) {
 	}
 	s := b.seen(j)
 	s.Waits = b.rd.lacks(j) != ""
+	b.gain(s, b.rd.keyOf(j).Sum)
 	b.keep(s, b.rd.keyOf(j).RowKey)
+}
+
+// gain records that a known row has a key that it did not have before.
+func (b *builder) gain(s Seen, key uint64) {
+	switch {
+	case key == 0 || s.Waits:
+	case s.Delivery == Unknown:
+		b.gained = append(b.gained, Key{Sum: key})
+	default:
+		b.gained = append(b.gained, Key{key, s.Delivery})
+	}
 }
 
 // seen returns the Seen of a row that has just changed or appeared.
@@ -105,6 +120,7 @@ func (b *builder) compare(m *matching) {
 		for j, i := range m.oldOf {
 			if key := b.rd.keys[j].Sum; i >= 0 && key != 0 {
 				b.present[key] = b.rd.number(j)
+				b.noteEdit(m, int(i), j)
 			}
 		}
 	}
@@ -128,6 +144,20 @@ func (b *builder) compare(m *matching) {
 		}
 	}
 	b.rememberGone(m)
+}
+
+// noteEdit records the key of a known row that was edited: another row with this key may be the one
+// that was known.
+func (b *builder) noteEdit(m *matching, i, j int) {
+	if b.rd.opts.Repeats != RepeatsSend {
+		return
+	}
+	if _, look := m.differ(i, j); look {
+		if b.edited == nil {
+			b.edited = map[uint64]bool{}
+		}
+		b.edited[b.rd.keys[j].Sum] = true
+	}
 }
 
 // newPage selects the new rows that one comparison returns.
@@ -190,6 +220,9 @@ func (b *builder) known(j, i int, edited, look bool) {
 			key = was // cleared: the row keeps its key
 		case was.Sum != 0 && was.Sum != key.Sum:
 			b.link(was.Sum, s.Delivery)
+			b.gain(s, key.Sum)
+		case was.Sum == 0:
+			b.gain(s, key.Sum)
 		}
 	}
 	moved := s.Number != b.rd.rows[j]
@@ -268,6 +301,9 @@ func (b *builder) add(j int, like int32, m *matching) {
 	}
 	other := ""
 	gone, maybe := b.maybeReturned[int32(j)]
+	first, doubled := b.present[key.Sum]
+	seen, seenKey := b.seenKey(key)
+	maybe = maybe && (!seenKey || b.rd.opts.Repeats != RepeatsSkip) // its key decides
 	switch {
 	case like >= 0:
 		f.Like, f.LikeDelivery = int(b.old.Rows[like].Number), b.old.Rows[like].Delivery
@@ -280,14 +316,22 @@ func (b *builder) add(j int, like int32, m *matching) {
 		f.LikeDelivery = gone.Delivery
 		other = "a row that was deleted within the last day and came back reformatted"
 	}
-	first, doubled := b.present[key.Sum]
-	seen, seenKey := b.seenKey(key)
+	repeats := b.rd.opts.Repeats
+	if seenKey && repeats == RepeatsSkip && seen.Sum != key.Sum { // an earlier release hashed it
+		b.gain(Seen{Delivery: seen.Delivery}, key.Sum)
+	}
 	switch {
-	case doubled:
-		f.State, f.Like = Held, first
+	case doubled && (!b.rd.opts.apart() || repeats == RepeatsSend && b.edited[key.Sum]):
+		f.State, f.Like, f.Repeat = Held, first, true
 		f.Reason = "has the same key as row " + strconv.Itoa(first)
+		if repeats == RepeatsSend {
+			f.Reason += ", and one of them is an earlier row, edited"
+		}
 		b.duplicates = append(b.duplicates, len(b.found))
-	case seenKey:
+	case seenKey && !doubled && repeats == RepeatsSend && b.keyGone(key.Sum):
+		f.State, f.LikeDelivery, f.Repeat = Held, seen.Delivery, true
+		f.Reason = "has the same key as a row that was deleted within the last day, and may be that row, edited"
+	case seenKey && !b.rd.opts.apart():
 		// A key seen before is not new, even if its row vanished more than a day ago.
 		b.keepReturned(j, Gone{Delivery: seen.Delivery})
 		return
@@ -311,6 +355,7 @@ func (b *builder) add(j int, like int32, m *matching) {
 
 // find adds a new row.
 func (b *builder) find(f Found, s Seen, key RowKey) {
+	f.Key = key.Sum
 	b.found = append(b.found, f)
 	b.foundAt = append(b.foundAt, int32(len(b.rows)))
 	b.keep(s, key)
@@ -419,7 +464,7 @@ func (b *builder) result() Result {
 		Columns: b.rd.columns, Phones: b.rd.phones, Broken: b.rd.broken, Rows: b.rows, Cells: b.rd.cells, Folds: b.rd.folds,
 		RowKeys: b.keys, Gone: b.gone, Keys: b.keysNow(), KeyedBy: b.rd.opts.keyedBy(), Next: b.next,
 	}
-	r := Result{Found: b.found, Changes: b.changes, Recheck: b.recheck, Left: len(b.left), PassedOver: b.backfill.passedOver}
+	r := Result{Found: b.found, Changes: b.changes, Recheck: b.recheck, Left: len(b.left), Keys: b.gained, PassedOver: b.backfill.passedOver}
 	if r.Left > 0 {
 		r.Recheck = nextPage
 	}

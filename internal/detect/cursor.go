@@ -116,8 +116,8 @@ func (c Cursor) index(number int) (int, bool) {
 }
 
 // Forgotten returns the deliveries whose rows no later read can recognise: the row is not in the
-// worksheet, vanished more than a day ago, and left no key.
-func (c Cursor) Forgotten(deliveries map[uint64]bool, now time.Time) map[uint64]bool {
+// worksheet, vanished more than a day ago, and left no key by which it would be recognised.
+func (c Cursor) Forgotten(deliveries map[uint64]bool, o Options, now time.Time) map[uint64]bool {
 	// One hour longer than findReturned looks back, in case the clock is corrected.
 	oldest := now.Add(-goneFor - time.Hour).Unix()
 	lost := maps.Clone(deliveries)
@@ -129,10 +129,51 @@ func (c Cursor) Forgotten(deliveries map[uint64]bool, now time.Time) map[uint64]
 			delete(lost, g.Delivery)
 		}
 	}
-	for _, k := range c.Keys {
-		delete(lost, k.Delivery)
+	if !o.apart() {
+		for _, k := range c.Keys {
+			delete(lost, k.Delivery)
+		}
 	}
 	return lost
+}
+
+// KeyAt returns the hash of the key of the 1-based sheet row number as of the last read; 0 if it has
+// none.
+func (c Cursor) KeyAt(number int) uint64 {
+	i, ok := c.index(number)
+	if !ok {
+		return 0
+	}
+	return c.keyOf(i).Sum
+}
+
+// AllKeys returns the keys of the known rows with the rows' deliveries, and those of vanished rows;
+// deliveries from before on are left out. 0 and Unknown become 0: the row was there at the start, or
+// an earlier release sent it.
+func (c Cursor) AllKeys(before uint64) []Key {
+	var all []Key
+	present := make(map[uint64]bool, len(c.RowKeys))
+	for i, k := range c.RowKeys {
+		if k.Sum == 0 {
+			continue
+		}
+		present[k.Sum] = true
+		if s := c.Rows[i]; !s.Waits {
+			all = append(all, Key{k.Sum, s.Delivery})
+		}
+	}
+	for _, k := range c.Keys {
+		if k.Delivery != 0 || !present[k.Sum] {
+			all = append(all, k)
+		}
+	}
+	all = slices.DeleteFunc(all, func(k Key) bool { return k.Delivery >= before && k.Delivery != Unknown })
+	for i := range all {
+		if all[i].Delivery == Unknown {
+			all[i].Delivery = 0
+		}
+	}
+	return all
 }
 
 // keyOf returns the key of the row at index i, or the zero RowKey if it has none.

@@ -209,6 +209,16 @@
 // are; such a key never counts as seen. When Key itself changes, rows are compared by content once
 // and by their new keys from then on.
 //
+// [Options].Repeats changes what a second row with a key is. Under RepeatsSkip and RepeatsSend it is
+// a row of its own, even if the first one has vanished; a vanished row came back only if its
+// content is equal. Under RepeatsSkip the ledger decides, from the outcomes of the deliveries,
+// whether the key is taken: that is not a matter of how rows look. Under RepeatsSend it is new,
+// unless it cannot be told from a row that was known: the known row with this key was edited in the
+// same read, or vanished within the last day. Then it is held.
+//
+//	A-01  Asha  1      A-01  Bo    7      held: which of them is the known row, edited?
+//	                   A-01  Asha  2      same, edited
+//
 //	A-01  Asha         A1  Asha           same key, respelt
 //	B2    Bo           B2  Bo             same
 //

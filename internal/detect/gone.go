@@ -39,7 +39,7 @@ func (b *builder) findReturned(m *matching) {
 			continue
 		}
 		var key readKey
-		if b.keyed() {
+		if b.keyed() && !b.rd.opts.apart() {
 			key = b.rd.keyOf(j)
 		}
 		var sums, alike []uint64
@@ -61,7 +61,7 @@ func (b *builder) findReturned(m *matching) {
 			}
 			if gone := b.old.Gone[g]; gone.Copy && !stands[sum] {
 				if known == nil {
-					known = b.old.sums()
+					known = b.old.sums(b.rd.opts)
 				}
 				if !known[gone.Sum] {
 					// A copy comes back next to its original; alone, it is the original with an
@@ -87,12 +87,31 @@ func (b *builder) findReturned(m *matching) {
 }
 
 // sums returns the sums under which the rows of a cursor would be remembered if they vanished.
-func (c Cursor) sums() map[uint64]bool {
+func (c Cursor) sums(o Options) map[uint64]bool {
 	salts, sums := hashNames(c.Columns), make(map[uint64]bool, len(c.Rows))
 	for i := range c.Rows {
-		sums[goneSum(c.keyOf(i).Sum, salts, c.row(i))] = true
+		sums[goneSum(c.goneKey(i, o).Sum, salts, c.row(i))] = true
 	}
 	return sums
+}
+
+// goneKey returns the key under which a row is remembered if it vanishes; zero: its content.
+func (c Cursor) goneKey(i int, o Options) RowKey {
+	if o.apart() {
+		return RowKey{}
+	}
+	return c.keyOf(i)
+}
+
+// keyGone reports whether a row with a key vanished within the last day (RepeatsSend).
+func (b *builder) keyGone(key uint64) bool {
+	if b.goneKeys == nil {
+		b.goneKeys = make(map[uint64]bool, len(b.gone))
+		for _, g := range b.gone {
+			b.goneKeys[g.Sum] = true
+		}
+	}
+	return b.goneKeys[key]
 }
 
 // rememberGone adds the known rows without a match to the vanished ones.
@@ -123,10 +142,14 @@ func (b *builder) rememberGone(m *matching) {
 		if n < len(gone)-maxGone {
 			continue
 		}
+		key = b.old.goneKey(i, b.rd.opts)
 		b.gone = append(b.gone, Gone{
 			Sum: goneSum(key.Sum, salts, b.old.row(i)), Fold: goneSum(uint64(key.Fold), salts, b.old.folds(i)), At: b.now.Unix(),
 			Waits: s.Waits, Copy: s.Copy, Delivery: s.Delivery,
 		})
+		if key := b.old.keyOf(i); key.Sum != 0 && b.rd.opts.Repeats == RepeatsSend {
+			b.gone = append(b.gone, Gone{Sum: key.Sum, At: b.now.Unix(), Delivery: s.Delivery}) // see keyGone
+		}
 	}
 }
 

@@ -13,6 +13,7 @@ type Options struct {
 	Key     []string // columns that identify a row; empty: its content does
 	// Identity lists the columns of the zap's identity. Key columns among them ignore letter case.
 	Identity []string
+	Repeats  Repeats       // with Key; "" is RepeatsHold
 	Ignore   []string      // columns that do not help to identify a row
 	Unsure   Unsure        // "" is UnsureHold
 	Settle   time.Duration // a row is ready once it has been unchanged for this long
@@ -27,6 +28,8 @@ type Options struct {
 	// Backfill asks for rows that were there at the start. MaxNewRows and Settle do not apply to
 	// them. nil: none.
 	Backfill *Backfill
+	// SentKeys has the keys of rows that are queued or were sent, for a Backfill under RepeatsSkip.
+	SentKeys map[uint64]bool
 	// Open holds the open deliveries, by a row's first delivery. A delivery that is missing is
 	// queued or finished. Only the ledger knows; the caller asks it right before the comparison.
 	Open map[uint64]Open
@@ -93,3 +96,18 @@ const (
 	UnsureSend Unsure = "send" // treat it as new
 	UnsureSkip Unsure = "skip" // treat it as old
 )
+
+// Repeats says what to do with a second row that has a key seen before. The values are those of zap
+// files.
+type Repeats string
+
+// The values of Repeats.
+const (
+	RepeatsHold Repeats = "hold" // hold it for an operator if the first row is there, else it is that row
+	RepeatsSend Repeats = "send" // treat it as new
+	RepeatsSkip Repeats = "skip" // treat it as new; whether its key is taken depends on outcomes: the ledger decides
+)
+
+// apart reports whether rows with the same key are different rows, so that only their content shows
+// whether a vanished row came back.
+func (o Options) apart() bool { return o.Repeats == RepeatsSkip || o.Repeats == RepeatsSend }

@@ -15,6 +15,9 @@ type Result struct {
 	Recheck time.Duration
 	// Left is the number of new rows left for the next full reads (Options.AtOnce).
 	Left int
+	// Keys has the keys that known rows have gained, by their deliveries (0: there at the start). Of
+	// the first read of a worksheet these are those of all rows that were there.
+	Keys []Key
 	// PassedOver counts the rows that a backfill did not return (Options.Backfill).
 	PassedOver PassedOver
 	// Unchanged means that Cursor is the old one and there is nothing to commit.
@@ -70,6 +73,9 @@ type Found struct {
 	LikeDelivery uint64
 
 	Old bool // the row was there at the start and is part of a backfill (Options.Backfill)
+
+	Key    uint64 // hash of its key; 0: none
+	Repeat bool   // held because another row has its key
 
 	at int // index in the cursor's rows plus one; 0: find it by Row
 }

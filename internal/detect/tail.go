@@ -263,12 +263,12 @@ func (t *tail) isEdit(i, j int) bool {
 }
 
 // unseen reports whether the new and edited rows of the window equal no row that is or was in the
-// worksheet, and have no key seen before. A row cut elsewhere and pasted at the end is known, and a
+// worksheet, and have no key seen before unless RepeatsSkip says that such a row is new. A row cut elsewhere and pasted at the end is known, and a
 // row that moved into the place of another is not an edit of that one.
 func (t *tail) unseen(now time.Time) bool {
 	added, salts := map[uint64]bool{}, hashNames(t.c.Columns)
 	for j, i := range t.of {
-		if i == noRow && t.hasKey(t.rd.keyOf(j)) {
+		if i == noRow && t.rd.opts.Repeats != RepeatsSkip && t.hasKey(t.rd.keyOf(j)) {
 			return false
 		}
 		if i == noRow || t.edited[j] {
@@ -303,7 +303,7 @@ func (t *tail) result(now time.Time) Result {
 	}
 	b.holdFlood()
 	b.number()
-	r := Result{Found: b.found, Changes: b.changes, Recheck: b.recheck, Cursor: t.c}
+	r := Result{Found: b.found, Changes: b.changes, Recheck: b.recheck, Keys: b.gained, Cursor: t.c}
 	if !b.changed && len(b.changes) == 0 && !slices.Contains(t.edited, true) {
 		r.Unchanged = true
 		return r

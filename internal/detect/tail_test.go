@@ -252,6 +252,8 @@ func TestTailSettles(t *testing.T) {
 func TestTailOfKeys(t *testing.T) {
 	const header, rows = "ID|Name|City|Street/", "a|Al|Al city|Al street/b|Bo|Bo city|Bo street/c|Cy|Cy city|Cy street/d|Di|Di city|Di street/e|Ed|Ed city|Ed street/f|Fi|Fi city|Fi street/g|Gu|Gu city|Gu street"
 	o := detect.Options{Key: []string{"ID"}}
+	skip, send := o, o
+	skip.Repeats, send.Repeats = detect.RepeatsSkip, detect.RepeatsSend
 	for _, tt := range []struct {
 		name, last, after string // the last row, before and after
 		o                 detect.Options
@@ -264,6 +266,9 @@ func TestTailOfKeys(t *testing.T) {
 		{"the key is cleared", "/h|Hal|Hal city|Hal street", "/|Hal|Hal city|Hal street", o, "8 edited"},
 		{"a new key is filled in", "/|Hal|Hal city|Hal street", "/h|Hal|Hal city|Hal street", o, "8 became ready"},
 		{"a key that is there is filled in", "/|Hal|Hal city|Hal street", "/b|Hal|Hal city|Hal street", o, "whole"},
+		{"a key that is there, skipped", "/h|Hal|Hal city|Hal street", "/h|Hal|Hal city|Hal street/b|Ida|Ida city|Ida street", skip, "Ida"},
+		{"a copy of a row, skipped", "/h|Hal|Hal city|Hal street", "/h|Hal|Hal city|Hal street/b|Bo|Bo city|Bo street", skip, "whole"},
+		{"a key that is there, sent", "/h|Hal|Hal city|Hal street", "/h|Hal|Hal city|Hal street/b|Ida|Ida city|Ida street", send, "whole"},
 		{"keys of another column", "/h|Hal|Hal city|Hal street", "/h|Hal|Hal city|Hal street/i|Ida|Ida city|Ida street", detect.Options{Key: []string{"Name"}}, "whole"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

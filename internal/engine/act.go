@@ -39,8 +39,9 @@ func (e *Engine) Act(ctx context.Context, a Action, sel Selection) (Done, error)
 	if a != Discard {
 		done.Edited = e.edited(named)
 	}
+	why := reasons{}
 	for _, name := range sortedKeys(named) {
-		numbers, err := e.choose(ctx, name, named[name], a, from, sel, &done)
+		numbers, err := e.choose(ctx, name, named[name], a, from, sel, &done, why)
 		if err != nil {
 			return done, err
 		}
@@ -49,10 +50,19 @@ func (e *Engine) Act(ctx context.Context, a Action, sel Selection) (Done, error)
 			continue
 		}
 		now := e.now()
-		moved, err := e.ledger.Move(ctx, name, numbers, from, to, noteOf(string(a), now), now)
+		var moved, repeats []uint64
+		if r := e.current().Recipe(name); a != Discard && r != nil && r.Trigger.Repeats == config.RepeatsSkip {
+			moved, repeats, err = e.ledger.Queue(ctx, name, numbers, from, noteOf(string(a), now), now)
+		} else {
+			moved, err = e.ledger.Move(ctx, name, numbers, from, to, noteOf(string(a), now), now)
+		}
 		if err != nil {
 			return done, err
 		}
+		for _, n := range repeats {
+			e.outcome(name, 0, ledger.Outcome{Number: n, State: ledger.Skipped})
+		}
+		done.Repeats += len(repeats)
 		for _, n := range moved {
 			d := ledger.Delivery{Zap: name, Number: n}
 			done.IDs = append(done.IDs, d.ID())
@@ -62,6 +72,9 @@ func (e *Engine) Act(ctx context.Context, a Action, sel Selection) (Done, error)
 			e.log.Info(string(a), zap.String("zap", name), zap.Int("rows", len(moved)))
 		}
 		e.sender.Look(name, true)
+	}
+	if sel.DryRun {
+		done.Reasons = why.sorted()
 	}
 	return done, nil
 }
@@ -139,12 +152,13 @@ func (e *Engine) named(ctx context.Context, sel Selection) (map[string][]uint64,
 }
 
 // choose returns the deliveries of a zap to act on, among numbers or, if nil, all of them. It
-// counts the others in done.
-func (e *Engine) choose(ctx context.Context, name string, numbers []uint64, a Action, from []ledger.State, sel Selection, done *Done) ([]uint64, error) {
+// counts the others in done, and in a dry run the reasons of the chosen ones in why.
+func (e *Engine) choose(ctx context.Context, name string, numbers []uint64, a Action, from []ledger.State, sel Selection, done *Done, why reasons) ([]uint64, error) {
 	type profile struct {
 		number uint64
 		user   plan.User
 		first  uint64
+		reason *Reason
 	}
 	var (
 		chosen   []uint64
@@ -157,7 +171,11 @@ func (e *Engine) choose(ctx context.Context, name string, numbers []uint64, a Ac
 	if a == Replay && numbers != nil && !sel.Again && sel.State == 0 {
 		looked = append(slices.Clone(from), ledger.Sent) // to report that they were
 	}
+	selected := ledger.Query{Since: sel.Since, Until: sel.Until, Error: sel.Error}
 	err := e.ledger.Scan(ctx, name, looked, numbers, func(d ledger.Delivery) error {
+		if !selected.Selects(d) {
+			return nil
+		}
 		if !slices.Contains(from, d.State) {
 			done.Sent++
 			return nil
@@ -168,7 +186,7 @@ func (e *Engine) choose(ctx context.Context, name string, numbers []uint64, a Ac
 			updates = ok && r.Updates(nth)
 		}
 		switch {
-		case d.InFlight, d.State == ledger.Skipped && !SkippedByOperator(d):
+		case d.InFlight, d.State == ledger.Skipped && !SkippedByOperator(d) && (numbers == nil || !d.Repeat):
 			return nil
 		case a == Discard && d.State == ledger.Waiting && !d.DeletedInSheet:
 			if left, err := e.leftBehind(ctx, d); err != nil || !left {
@@ -176,10 +194,17 @@ func (e *Engine) choose(ctx context.Context, name string, numbers []uint64, a Ac
 			}
 		case a == Discard:
 		case updates && !sel.Again && !d.State.Accepted() && r != nil:
-			profiles = append(profiles, profile{d.Number, plan.User{Action: r.ActionName(d), Identity: bound.Identity(r, d)}, d.Origin()})
+			p := profile{number: d.Number, user: plan.User{Action: r.ActionName(d), Identity: bound.Identity(r, d)}, first: d.Origin()}
+			if sel.DryRun {
+				p.reason = why.of(causeOf(d))
+			}
+			profiles = append(profiles, p)
 			return nil
 		}
 		chosen = append(chosen, d.Number)
+		if sel.DryRun {
+			why.of(causeOf(d)).Count++
+		}
 		if a != Discard && done.Would != nil {
 			done.Would.count(d, updates, now)
 		}
@@ -204,6 +229,7 @@ func (e *Engine) choose(ctx context.Context, name string, numbers []uint64, a Ac
 		chosen = append(chosen, p.number)
 		if done.Would != nil {
 			done.Would.Profiles++
+			p.reason.Count++
 		}
 	}
 	slices.Sort(chosen)

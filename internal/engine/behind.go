@@ -232,7 +232,12 @@ func (e *Engine) FinishMoves(ctx context.Context) ([]Moved, error) {
 		case errors.Is(err, ErrNoZap):
 			continue
 		case errors.Is(err, ErrPaused):
-			m.Notes = append(m.Notes, plan.Note{Text: fmt.Sprintf("the zap is paused: it moves from worksheet %s to %s once it is resumed", b, plan.Named(r.Trigger.Worksheet)), Hint: "rowtap resume " + r.Name})
+			n := plan.Note{Text: fmt.Sprintf("the zap is paused: it moves from worksheet %s to %s once it is resumed", b, plan.Named(r.Trigger.Worksheet)), Hint: "rowtap resume " + r.Name}
+			c := stored.Counts
+			if open := (LeftBehind{c.Waiting, c.Queued, c.Failed, c.Held}).String(); open != "" {
+				n.Text += ". It will leave rows behind in the old worksheet: " + open
+			}
+			m.Notes = append(m.Notes, n)
 		case err != nil && !errors.Is(err, ErrDisabled):
 			m.Notes = append(m.Notes, plan.Note{Text: err.Error(), Hint: hint.Of(err)})
 		case report.Doubt != "":

@@ -40,6 +40,16 @@ func TestMoveLeavesOpenRowsBehind(t *testing.T) {
 		!strings.Contains(notes[0].Text, "1 waiting, 1 failed, 3 held") {
 		t.Errorf("notes of a check: %+v", notes)
 	}
+	if err := r.Pause(t.Context(), "e", ""); err != nil {
+		t.Fatal(err)
+	}
+	if moved, err := r.FinishMoves(t.Context()); err != nil || len(moved) != 1 || len(moved[0].Notes) != 1 ||
+		!strings.HasSuffix(moved[0].Notes[0].Text, "once it is resumed. It will leave rows behind in the old worksheet: 1 waiting, 1 failed, 3 held") {
+		t.Errorf("while it is paused: %+v, %v", moved, err)
+	}
+	if err := r.Resume(t.Context(), "e", false); err != nil {
+		t.Fatal(err)
+	}
 	moved, err := r.FinishMoves(t.Context())
 	if err != nil || len(moved) != 1 || moved[0].Zap != "e" {
 		t.Fatalf("%+v, %v, want e moved", moved, err)

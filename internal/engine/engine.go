@@ -31,7 +31,7 @@
 //
 // This package connects the two and contains everything that operators see and do: the plan in
 // force and its replacement (engine.go), actions on zaps (operate.go, polls.go, rename.go) and on
-// deliveries (act.go), queries (status.go, why.go, queries.go, behind.go), alerts (attention.go,
+// deliveries (act.go), queries (status.go, find.go, why.go, queries.go, behind.go), alerts (attention.go,
 // notify.go), live events (hub.go), metrics (metrics.go), redaction (hide.go, tried.go), and errors
 // of the state itself (statefile.go, place.go).
 //
@@ -140,7 +140,8 @@ type Engine struct {
 	mu               sync.Mutex
 	plan             *plan.Plan
 	reloaded         reloadState
-	unwritableLogged time.Time // when an unwritable state file was last logged
+	timers           map[string]time.Time // when pauses end, by zap; the ledger has them, too
+	unwritableLogged time.Time            // when an unwritable state file was last logged
 }
 
 type reloadState struct {
@@ -195,6 +196,8 @@ func (e *Engine) Run(ctx context.Context) error {
 	g.Go(func() error { return e.poller.Run(ctx) })
 	g.Go(func() error { return e.sender.Run(ctx) })
 	g.Go(func() error { return e.pruneLoop(ctx) })
+	g.Go(func() error { return e.pauseLoop(ctx) })
+	g.Go(func() error { return e.indexLoop(ctx) })
 	g.Go(func() error { return newNotifier(e).run(ctx) })
 	g.Go(func() error {
 		select {
@@ -232,6 +235,10 @@ type Summary struct {
 func (e *Engine) Once(ctx context.Context) (Summary, error) {
 	e.keepHides(ctx, e.current())
 	var s Summary
+	if err := e.loadTimers(ctx); err != nil {
+		return s, err
+	}
+	e.endPauses(ctx)
 	s.Polled = e.poller.PollAll(ctx, func(end poll.End) {
 		s.Found += int64(end.Report.Found)
 		if end.Err != nil && !errors.Is(end.Err, ErrPaused) {
@@ -243,6 +250,7 @@ func (e *Engine) Once(ctx context.Context) (Summary, error) {
 		return s, err
 	}
 	e.prune(ctx, e.current().Config.State.History) // there may be no daemon that does
+	e.index(ctx)
 	s.Sent, s.Validated = tally[ledger.Sent], tally[ledger.Validated]
 	s.Skipped, s.Failed = tally[ledger.Skipped], tally[ledger.Failed]
 	for _, r := range e.current().Recipes {
@@ -261,6 +269,12 @@ func (e *Engine) Once(ctx context.Context) (Summary, error) {
 // Reload loads the configuration and puts it in force. If it is invalid, the current one stays in
 // force and the error lists all mistakes. Concurrent reloads run one after the other.
 func (e *Engine) Reload(ctx context.Context) error {
+	_, err := e.ReloadRuns(ctx)
+	return err
+}
+
+// ReloadRuns is [Engine.Reload]. It returns the zaps whose next runs have changed.
+func (e *Engine) ReloadRuns(ctx context.Context) ([]Runs, error) {
 	e.loading.Lock()
 	defer e.loading.Unlock()
 	if e.opts.Loaded != nil {
@@ -269,10 +283,11 @@ func (e *Engine) Reload(ctx context.Context) error {
 	plan, err := e.opts.Load()
 	if err != nil {
 		e.refuse(err)
-		return fmt.Errorf("invalid configuration; the current one stays in force:\n%w", err)
+		return nil, fmt.Errorf("invalid configuration; the current one stays in force:\n%w", err)
 	}
+	before := e.current()
 	e.swap(ctx, plan)
-	return nil
+	return nextRuns(before, plan, e.now()), nil
 }
 
 // swap puts a plan in force. The caller holds e.loading.

@@ -130,17 +130,21 @@ func openRigOn(t testing.TB, box *lab.Sandbox, dir string, open openState) *rig 
 // write writes a zap's file, or removes it if text is empty, and reloads.
 func (r *rig) write(t *testing.T, name, text string) {
 	t.Helper()
-	path := filepath.Join(r.dir, "zaps", name+".yaml")
-	err := os.WriteFile(path, []byte(text), 0o600)
-	if text == "" {
-		err = os.Remove(path)
-	}
-	if err != nil {
+	if err := writeZap(r.dir, name, text); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// writeZap writes a zap's file, or removes it if text is empty.
+func writeZap(dir, name, text string) error {
+	path := filepath.Join(dir, "zaps", name+".yaml")
+	if text == "" {
+		return os.Remove(path)
+	}
+	return os.WriteFile(path, []byte(text), 0o600)
 }
 
 func (r *rig) poll(t *testing.T, name string) PollReport {

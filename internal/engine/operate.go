@@ -1,10 +1,12 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -16,15 +18,16 @@ import (
 	"github.com/rowtap/rowtap/internal/poll"
 )
 
-// Pause stops a zap's polls and uploads until Resume, across restarts. Uploads in flight finish. It
+// pausedByOperator is the reason of a pause without another one.
+const pausedByOperator = "paused by an operator"
+
+// Pause stops a zap's polls and uploads until Resume, across restarts. Uploads in flight finish. A
+// zap that is paused already stays so, without a timer; an empty reason keeps the one that it has. It
 // does nothing for a zap that waits for an answer about its identity (poll/former.go), which is
 // stopped already.
 func (e *Engine) Pause(ctx context.Context, name, reason string) error {
 	if e.current().Recipe(name) == nil {
 		return e.noZap("pause", name)
-	}
-	if reason == "" {
-		reason = "paused by an operator"
 	}
 	stored, _, err := e.ledger.Zap(ctx, name)
 	if err != nil {
@@ -33,9 +36,13 @@ func (e *Engine) Pause(ctx context.Context, name, reason string) error {
 	if _, asks := poll.Asks(stored); asks {
 		return nil
 	}
+	if reason == "" {
+		reason = cmp.Or(stored.PausedReason, pausedByOperator)
+	}
 	if err := e.ledger.SetPaused(ctx, name, true, reason, e.now()); err != nil {
 		return err
 	}
+	e.setTimer(name, time.Time{})
 	e.log.Info("paused", zap.String("zap", name), zap.String("reason", reason))
 	return nil
 }
@@ -62,6 +69,7 @@ func (e *Engine) Resume(ctx context.Context, name string, skip bool) error {
 	if err := e.ledger.SetPaused(ctx, name, false, "", e.now()); err != nil {
 		return err
 	}
+	e.setTimer(name, time.Time{})
 	e.poller.PollSoon(name)
 	e.log.Info("resumed", zap.String("zap", name))
 	e.sender.Look(name, true)
@@ -83,12 +91,16 @@ const (
 	Discard Action = "discard"
 )
 
-// Selection selects deliveries by ID, or all of a zap in a state.
+// Selection selects deliveries by ID, or all of a zap or of all zaps, that match its other fields.
 type Selection struct {
 	IDs   []string     `json:"ids,omitempty"`
 	Zap   string       `json:"zap,omitempty"`
 	State ledger.State `json:"state,omitempty"`
-	Again bool         `json:"again,omitempty"` // include deliveries sent before, and profiles superseded by newer deliveries
+	// Since, Until and Error are those of [ledger.Query].
+	Since time.Time `json:"since,omitzero"`
+	Until time.Time `json:"until,omitzero"`
+	Error string    `json:"error,omitempty"`
+	Again bool      `json:"again,omitempty"` // include deliveries sent before, and profiles superseded by newer deliveries
 	// DryRun reports what would be done without doing it.
 	DryRun bool `json:"dry_run,omitempty"`
 }
@@ -104,11 +116,21 @@ type Done struct {
 	Stale int `json:"stale,omitempty"`
 	// Sent counts named deliveries that were skipped because they are sent and Again is not set.
 	Sent int `json:"sent_before,omitempty"`
+	// Repeats counts deliveries that were skipped instead because their keys are taken by other
+	// rows (repeats: skip).
+	Repeats int `json:"repeats,omitempty"`
 	// Edited lists configuration files that affect what is sent and have changed since they were
 	// loaded.
 	Edited []string `json:"edited,omitempty"`
 	// Would is the result of a dry run, which sets no IDs; else nil.
 	Would *Foreseen `json:"would,omitempty"`
+	// Reasons tells, in a dry run, why the deliveries failed or are held, the most frequent first.
+	Reasons []Reason `json:"reasons,omitempty"`
+}
+
+// Empty reports whether a selection selects by nothing.
+func (s Selection) Empty() bool {
+	return len(s.IDs) == 0 && s.Zap == "" && s.State == 0 && s.Since.IsZero() && s.Until.IsZero() && s.Error == ""
 }
 
 // Foreseen counts what would be sent, by what CleverTap does with late records.
@@ -137,7 +159,8 @@ func (a Action) States(again bool) []ledger.State {
 
 // From returns the states from which an action takes the deliveries of a selection. These are those
 // of [Action.States] and, for a replay that names deliveries or the state, skipped and validated.
-// Of the skipped ones, only those that are [SkippedByOperator] are replayed. Validated ones are
+// Of the skipped ones, only those that are [Replayable] are replayed: repeats only if they are
+// named. Validated ones are
 // validated again, not sent.
 func (a Action) From(sel Selection) []ledger.State {
 	from := a.States(sel.Again)
@@ -156,6 +179,12 @@ func (a Action) From(sel Selection) []ledger.State {
 // then it can be replayed.
 func SkippedByOperator(d ledger.Delivery) bool {
 	return d.State == ledger.Skipped && d.Reason == poll.SkippedByOperator
+}
+
+// Replayable reports whether a skipped delivery can be replayed: an operator skipped it, or it
+// repeats the key of another row.
+func Replayable(d ledger.Delivery) bool {
+	return SkippedByOperator(d) || d.State == ledger.Skipped && d.Repeat
 }
 
 // PollNow polls a zap at once with a complete read of its worksheet and returns when the poll has

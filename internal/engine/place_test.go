@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -37,9 +38,10 @@ func TestStateFileRemovedWhileRunning(t *testing.T) {
 			t.Errorf("%s: Degraded = %v, %v", when, blocked, err)
 		}
 		conditions, err := r.conditions(t.Context())
-		if err != nil || conditions[0].trouble != TroubleStateFile || conditions[0].needs == want {
-			t.Errorf("%s: the notice: %+v, %v", when, conditions[0], err)
-		} else if c := conditions[0]; !want && (!strings.Contains(c.reason, "nothing is read or sent: ") || !strings.Contains(c.next, "rowtap state backup")) {
+		i := slices.IndexFunc(conditions, func(c condition) bool { return c.trouble == TroubleStateFile })
+		if err != nil || i < 0 || conditions[i].needs == want {
+			t.Errorf("%s: the notices: %+v, %v", when, conditions, err)
+		} else if c := conditions[i]; !want && (!strings.Contains(c.reason, "nothing is read or sent: ") || !strings.Contains(c.next, "rowtap state backup")) {
 			t.Errorf("%s: the notice: %+v", when, c)
 		}
 	}

@@ -29,7 +29,12 @@ func (e *Engine) Stored(ctx context.Context, name string, n uint64) (ledger.Deli
 }
 
 // EachDelivery calls fn for deliveries, newest first, like [ledger.Ledger.Each].
+// With an identity it also finds deliveries that were not sent, by the current mapping, but none of
+// zaps that hide their identities.
 func (e *Engine) EachDelivery(ctx context.Context, q ledger.Query, fn func(ledger.Delivery) error) error {
+	if q.Identity != "" {
+		q.Identify = e.identify(ctx)
+	}
 	return e.ledger.Each(ctx, q, fn)
 }
 

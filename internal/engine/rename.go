@@ -53,6 +53,9 @@ func (e *Engine) Rename(ctx context.Context, oldName, newName string) error {
 		}
 		return err
 	}
+	if err := e.loadTimers(ctx); err != nil {
+		e.log.Error("timers of pauses not read", zap.Error(err))
+	}
 	e.log.Info("renamed", zap.String("zap", newName), zap.String("was", oldName))
 	e.sender.Renamed(newName)
 	e.swap(ctx, plan)

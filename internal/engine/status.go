@@ -30,6 +30,8 @@ type ZapStatus struct {
 	State          ZapState   `json:"state"`
 	Reason         string     `json:"reason"` // why it is blocked or paused, or the error of its last poll
 	Hint           string     `json:"hint,omitempty"`
+	ResumeAt       *time.Time `json:"resume_at,omitempty"` // the pause ends by itself
+	Restored       bool       `json:"restored,omitempty"`  // paused since its state was restored from a backup
 	LastPoll       *time.Time `json:"last_poll"`
 	NextPoll       *time.Time `json:"next_poll"`
 	Waiting        int64      `json:"waiting"`
@@ -49,7 +51,9 @@ type ZapStatus struct {
 	Moved      *Move         `json:"moved,omitempty"`       // its last change of worksheet, if recent
 	LeftBehind *LeftBehind   `json:"left_behind,omitempty"` // open rows of worksheets that it no longer watches; nil: none
 
-	Hours       []ledger.Hour `json:"-"` // outcomes of the last week, by hour
+	Since *Period `json:"since,omitempty"` // counts since the time asked for; nil: none was
+
+	Hours       []ledger.Hour `json:"-"` // outcomes of the last month, of the last week by hour
 	Spreadsheet string        `json:"-"` // title; "": not known yet
 }
 
@@ -75,6 +79,8 @@ type Status struct {
 	Notes    []plan.Note     `json:"notes,omitempty"`                 // about the machines and PostgreSQL
 	Machines []Machine       `json:"machines,omitempty"`              // that serve the state on PostgreSQL; empty if it is in a file
 	Version  string          `json:"version"`
+
+	Total *Period `json:"total,omitempty"` // of all zaps, since the time asked for; nil: none was
 }
 
 // Version returns the version of the running rowtap.
@@ -82,6 +88,11 @@ func (e *Engine) Version() string { return e.opts.Version }
 
 // Status returns the status of all zaps and accounts.
 func (e *Engine) Status(ctx context.Context) (Status, error) {
+	return e.status(ctx, func(ledger.Zap) bool { return false })
+}
+
+// status is Status with the removed zaps that keep selects besides those with open rows.
+func (e *Engine) status(ctx context.Context, keep func(ledger.Zap) bool) (Status, error) {
 	current := e.current()
 	st := Status{Version: e.opts.Version, Zaps: []ZapStatus{}, Accounts: []AccountStatus{}, Machines: e.machines(), Refused: e.Refused()}
 	for _, c := range e.mirrorConditions(st.Machines) {
@@ -114,7 +125,7 @@ func (e *Engine) Status(ctx context.Context) (Status, error) {
 		}
 		st.Zaps = append(st.Zaps, z)
 	}
-	removed, err := e.removedZaps(ctx, current)
+	removed, err := e.removedZaps(ctx, current, keep)
 	st.Zaps = append(st.Zaps, removed...)
 	for i := range st.Zaps {
 		st.Zaps[i].ConfigurationRefused = st.Refused != nil
@@ -123,8 +134,8 @@ func (e *Engine) Status(ctx context.Context) (Status, error) {
 }
 
 // removedZaps returns zaps that are no longer in the configuration but have open rows, which are
-// kept but not sent.
-func (e *Engine) removedZaps(ctx context.Context, plan *plan.Plan) ([]ZapStatus, error) {
+// kept but not sent, or that keep selects.
+func (e *Engine) removedZaps(ctx context.Context, plan *plan.Plan, keep func(ledger.Zap) bool) ([]ZapStatus, error) {
 	names, err := e.ledger.Zaps(ctx)
 	if err != nil {
 		return nil, err
@@ -139,7 +150,7 @@ func (e *Engine) removedZaps(ctx context.Context, plan *plan.Plan) ([]ZapStatus,
 			return nil, err
 		}
 		c := stored.Counts
-		if c.Waiting+c.Queued+c.Failed+c.Held == 0 {
+		if c.Waiting+c.Queued+c.Failed+c.Held == 0 && !keep(stored) {
 			continue
 		}
 		removed = append(removed, ZapStatus{
@@ -207,6 +218,10 @@ func (e *Engine) zapStatus(ctx context.Context, r *plan.Recipe, sending deliver.
 		return z, nil
 	case stored.Paused:
 		z.State, z.Reason, z.ReadsPerMinute = Paused, stored.PausedReason, 0
+		z.ResumeAt, z.Restored = timeOrNil(stored.ResumeAt), stored.Restored()
+		if z.ResumeAt != nil {
+			z.Reason += "; " + until(stored.ResumeAt, e.now())
+		}
 		return z, nil
 	case !ok:
 		return z, nil

@@ -47,7 +47,7 @@ func (e *Engine) Why(ctx context.Context, name string, number int) (Why, error) 
 	}
 	seen, ok := cursor.At(number)
 	if !ok {
-		w.Reason = "empty at the last read, apart from blank cells, FALSE and ignored columns"
+		w.Reason = "empty at the last read, apart from blank cells, FALSE and ignored columns" + e.whilePaused(stored)
 		return w, nil
 	}
 	switch {
@@ -71,7 +71,22 @@ func (e *Engine) Why(ctx context.Context, name string, number int) (Why, error) 
 	}
 	w.Delivery = &d
 	w.Reason, err = e.reasons(ctx, r, d)
+	if d.State == ledger.Queued || d.State == ledger.Waiting {
+		w.Reason += e.whilePaused(stored)
+	}
 	return w, err
+}
+
+// whilePaused says that a zap is paused, to be added to the reason why a row was not sent; "" if it
+// is not.
+func (e *Engine) whilePaused(stored ledger.Zap) string {
+	switch {
+	case !stored.Paused:
+		return ""
+	case stored.ResumeAt.IsZero():
+		return "; the zap is paused"
+	}
+	return "; the zap is paused and " + until(stored.ResumeAt, e.now())
 }
 
 // cursor returns what the last read of a worksheet recorded; ok is false before the first read.

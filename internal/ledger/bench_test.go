@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/ledger"
@@ -353,5 +354,65 @@ func TestRecordsTakeLittleRoom(t *testing.T) {
 		if kept, json := recordBytes(t, min(2000, 256*upload), upload, false); kept > limit {
 			t.Errorf("%d in an upload: records of %.0f bytes take %.1f, want at most %.0f", upload, json, kept, limit)
 		}
+	}
+}
+
+// benchSent makes a ledger of sent deliveries, 10,000 per poll, evenly over zaps, and returns the
+// identity of a delivery.
+func benchSent(b testing.TB, l *ledger.Ledger, rows, zaps int) (identity func(n int) string) {
+	b.Helper()
+	identity = func(n int) string { return fmt.Sprintf("%x.%d@example.com", n*7919%0xffffff, n) }
+	next := make([]uint64, zaps)
+	for i := 0; i < rows; {
+		n := min(10_000, rows/zaps)
+		zap := i / n % zaps
+		name := fmt.Sprint("zap-", zap)
+		first := next[zap] + 1
+		commit(b, l, name, benchPoll(first, n))
+		out := make([]ledger.Outcome, n)
+		for k := range out {
+			out[k] = ledger.Outcome{Number: first + uint64(k), State: ledger.Sent, Identity: identity(i + k), CountAttempt: true, Answer: &ledger.Answer{At: noon, HTTPStatus: 200, Status: "success"}}
+		}
+		must(b, l.Finish(b.Context(), name, out, noon))
+		next[zap] += uint64(n)
+		i += n
+	}
+	return identity
+}
+
+// BenchmarkFindIdentity finds one delivery of a user among 1,000,000, and reports what the index
+// takes.
+func BenchmarkFindIdentity(b *testing.B) {
+	const rows = 1_000_000
+	none := func(string) ledger.Identifier { return ledger.Identifier{} }
+	for _, zaps := range []int{1, 100, 10_000} {
+		l := benchLedger(b, 0)
+		identity := benchSent(b, l, rows, zaps)
+		find := func(b *testing.B) {
+			for i := 0; b.Loop(); i++ {
+				ds, err := l.Deliveries(b.Context(), ledger.Query{Identity: identity(i * 104_729 % rows), Identify: none, Limit: 50})
+				if err != nil || len(ds) != 1 {
+					b.Fatalf("%d deliveries, %v", len(ds), err)
+				}
+			}
+		}
+		b.Run(fmt.Sprintf("zaps=%d/without index", zaps), find)
+		size, free := l.Size()
+		began := time.Now()
+		for {
+			n, err := l.IndexIdentities(b.Context(), none, 20_000)
+			must(b, err)
+			if n < 20_000 {
+				break
+			}
+		}
+		took := time.Since(began)
+		indexed, free2 := l.Size()
+		b.Run(fmt.Sprintf("zaps=%d/index", zaps), func(b *testing.B) {
+			find(b)
+			b.ReportMetric(took.Seconds(), "s/index")
+			b.ReportMetric(float64(indexed-free2-size+free)/rows, "B/row")
+			b.ReportMetric(float64(size-free)/rows, "B/row-before")
+		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"go.etcd.io/bbolt"
+	bberrors "go.etcd.io/bbolt/errors"
 )
 
 // Load makes a cache the mirrored state at a position. each passes all values of that state to put,
@@ -33,8 +34,8 @@ func (l *Ledger) load(ctx context.Context, to Position, each func(put func(Value
 	}
 	nothing := stamp{Position: Position{State: to.State}}
 	err := l.restamp(ctx, nothing, func(w writeTx) error {
-		for _, name := range []string{bucketZaps, bucketRoot} {
-			if err := w.DeleteBucket([]byte(name)); err != nil {
+		for _, name := range []string{bucketZaps, bucketRoot, bucketIdentities} {
+			if err := w.DeleteBucket([]byte(name)); err != nil && !errors.Is(err, bberrors.ErrBucketNotFound) {
 				return err
 			}
 		}
@@ -166,7 +167,7 @@ func (w writeTx) store(v Value) (change uint64, err error) {
 	switch {
 	case v.Kind == keyZap:
 		k, tallied = []byte(keyZap), func(value []byte) uint64 { return tally(bucketZaps, []byte(v.Zap), value) }
-	case !slices.Contains(zapBuckets(schema), v.Kind) && v.Kind != bucketRecipes:
+	case !slices.Contains(zapBuckets(schema), v.Kind) && v.Kind != bucketKeys && v.Kind != bucketRecipes:
 		return 0, damaged(v.Zap, v.Kind, 0, errMalformed)
 	default:
 		if b, err = bucketIn(b, v.Kind); err != nil {
@@ -176,10 +177,15 @@ func (w writeTx) store(v Value) (change uint64, err error) {
 	if before := b.Get(k); before != nil {
 		change -= tallied(before)
 	}
+	if n, err := numberOf(k); err == nil && (v.Kind == bucketState || v.Kind == bucketCells) {
+		if err := w.forget(v.Zap, chunkOf(n)); err != nil {
+			return 0, err
+		}
+	}
 	if v.Value == nil {
 		return change, b.Delete(k)
 	}
-	if _, _, err := unsealUpTo(sealSent, k, v.Value); err != nil {
+	if _, _, err := unsealUpTo(sealKeys, k, v.Value); err != nil {
 		return 0, damageAt(v.Zap, v.Kind, k, err)
 	}
 	return change + tallied(v.Value), b.Put(k, v.Value)

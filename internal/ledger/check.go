@@ -134,6 +134,19 @@ func (l *Ledger) checkZap(ctx context.Context, tx *bbolt.Tx, zap string) (wrong 
 		_, err := unseal(k, v)
 		return err
 	})
+	if b.Bucket([]byte(bucketKeys)) != nil {
+		each(bucketKeys, func(k, v []byte) error {
+			keys, err := decodeKeys(k, v)
+			for _, o := range keys {
+				for _, d := range o.deliveries {
+					if d >= r.next {
+						return fmt.Errorf("a key is taken by delivery %d, which does not exist", d)
+					}
+				}
+			}
+			return err
+		})
+	}
 	// By upload: the sum of the hashes of its deliveries, minus those of the deliveries that refer
 	// to it.
 	records := map[uint64]uint64{}
@@ -155,12 +168,15 @@ func (l *Ledger) checkZap(ctx context.Context, tx *bbolt.Tx, zap string) (wrong 
 	}
 	sound := len(wrong) == 0
 	var counts Counts
-	queuedChunks := b.Bucket([]byte(bucketQueuedChunks))
+	queuedChunks, index := b.Bucket([]byte(bucketQueuedChunks)), indexOf(tx, zap)
 	each(bucketState, func(k, v []byte) error {
 		ch, err := l.codec.decodeChunk(k, v)
 		if err != nil {
 			sound = false
 			return err
+		}
+		if known, ok := readHashes(index, k, v, 0); ok && !known.of(ch) {
+			return errors.New("the index of identities does not match")
 		}
 		rows := l.rowsOf(tx, zap)
 		for i := range ch.entries {

@@ -27,6 +27,7 @@ type entry struct {
 	next     uint64 // the row's next delivery; 0: none
 	like     uint64 // the delivery of the row that this one may duplicate; 0: none
 	upload   uint64 // key of its record in the bucket sent; 0: none
+	key      uint64 // hash of the row's key, if the zap keeps keys (keys.go); 0: none
 	steps    []step // oldest first
 	identity string
 	reason   string
@@ -40,6 +41,11 @@ const (
 	flagSolo
 	flagDeleted
 	flagCells // the row is in the bucket cells
+	// flagRepeat: the row repeats a key that another row has. If an operator releases or replays
+	// it, it is sent.
+	flagRepeat
+	flagWasSent // it was sent before, and an operator replayed it
+	flagOld     // the row was there at the start, and a backfill found it
 )
 
 func (e *entry) is(flag uint8) bool { return e.flags&flag != 0 }
@@ -110,6 +116,9 @@ func (c *chunk) summary() summary {
 	s := summary{base: c.base, form: sealSent}
 	for i := range c.entries {
 		e := &c.entries[i]
+		if e.key != 0 {
+			s.form = sealKeys
+		}
 		s.counts[e.state]++
 		s.updated = max(s.updated, e.updated)
 		if e.state.done() && (s.oldest == 0 || e.updated < s.oldest) {
@@ -161,7 +170,7 @@ func readSummary(key, value []byte) (summary, error) {
 
 // splitChunk returns a stored chunk's summary and its compressed rest.
 func splitChunk(key, value []byte) (summary, []byte, error) {
-	form, payload, err := unsealUpTo(sealSent, key, value)
+	form, payload, err := unsealUpTo(sealKeys, key, value)
 	if err != nil {
 		return summary{}, nil, err
 	}
@@ -189,5 +198,8 @@ func newEntry(n NewRow, first uint64, at time.Time) entry {
 	if n.LikeNew > 0 {
 		like = first + uint64(n.LikeNew) - 1
 	}
-	return entry{state: n.State, reason: n.Reason, like: like, detected: millis(at), updated: millis(at)}
+	en := entry{state: n.State, reason: n.Reason, like: like, detected: millis(at), updated: millis(at)}
+	en.set(flagRepeat, n.Repeat)
+	en.set(flagOld, n.Old)
+	return en
 }

@@ -126,6 +126,12 @@ func (c codec) encodeChunk(key []byte, ch *chunk) ([]byte, error) {
 	for _, e := range live {
 		columns = appendString(columns, e.identity)
 	}
+	s := ch.summary()
+	if s.form >= sealKeys {
+		columns = appendFew(columns, live, func(e *entry) bool { return e.key != 0 }, func(b []byte, e *entry) []byte {
+			return binary.LittleEndian.AppendUint64(b, e.key)
+		})
+	}
 
 	raw = appendUvarint(raw, len(texts.values))
 	for _, s := range texts.values {
@@ -144,7 +150,7 @@ func (c codec) encodeChunk(key []byte, ch *chunk) ([]byte, error) {
 		raw = appendString(raw, a.status)
 	}
 	raw = appendNextProblems(append(raw, columns...), problems.values)
-	return c.packAs(sealSent, key, appendSummary(newSeal(64+len(raw)/2), ch.summary()), raw)
+	return c.packAs(s.form, key, appendSummary(newSeal(64+len(raw)/2), s), raw)
 }
 
 // appendFew stores something that few entries have: their number and, before each, its distance
@@ -299,6 +305,9 @@ func parseChunk(s summary, raw string) (*chunk, error) {
 	}
 	for _, e := range live {
 		e.identity = r.string()
+	}
+	if s.form >= sealKeys {
+		r.few(live, func(e *entry) { e.key = r.uint64() })
 	}
 	r.nextProblems(problems)
 	if err := r.done(); err != nil {

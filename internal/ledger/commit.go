@@ -29,6 +29,10 @@ type Poll struct {
 	Action string     // action of the new rows
 	Shadow bool       // the new rows were found in shadow mode
 
+	Keys *Keys // nil: unchanged
+
+	// New has the new rows. Of those to be queued, Commit makes repeats Skipped in place
+	// ([Keys].Skip), and likewise those of Changes.
 	New []NewRow
 	// Cells returns the cells of the i-th new row; nil means those of New. It is called in order,
 	// so that 100,000 rows need not be in memory at once.
@@ -44,6 +48,9 @@ type NewRow struct {
 	Reason  string // what it waits for, or why it is held
 	Like    uint64 // the delivery of the row that it may duplicate, or whose key it has; 0: none
 	LikeNew int    // the same for a row of New, counted from 1; 0: none
+	Key     uint64 // hash of its key; 0: none
+	Repeat  bool   // another row has its key, and it is held for that
+	Old     bool   // the row was there at the start, and a backfill found it
 }
 
 // Change is a change of the sheet row of a known delivery. It applies only to waiting, held and
@@ -55,6 +62,7 @@ type Change struct {
 	Row            *row.Row
 	State          State  // Waiting, Queued, Held, Skipped or Discarded; 0: unchanged
 	Reason         string // with State 0, "" means unchanged
+	Key            uint64 // hash of the row's key; 0: none, or unchanged
 	DeletedInSheet *bool  // nil: unchanged
 }
 
@@ -235,20 +243,47 @@ func (e *edit) commit(p Poll, encoded encodedPoll) error {
 	if encoded.chunks > 0 || e.record.worksheet(p.SpreadsheetID, p.GID) >= 0 {
 		e.recordWorksheet(p)
 	}
-	entryOf := func(i int) entry { return newEntry(p.New[i], encoded.first, p.At) }
-	if err := e.addAll(encoded.segments, len(p.New), entryOf); err != nil {
-		return err
-	}
-	for _, c := range p.Changes {
-		if err := e.change(p, c); err != nil {
+	if p.Keys != nil {
+		if err := e.useKeys(*p.Keys); err != nil {
 			return err
 		}
 	}
-	return nil
+	for i := range p.Changes { // before new rows: those that became ready were found earlier
+		if err := e.change(p, &p.Changes[i]); err != nil {
+			return err
+		}
+	}
+	return e.addAll(encoded.segments, len(p.New), func(i int) (entry, error) {
+		return e.newEntry(&p.New[i], i, encoded.first, p)
+	})
+}
+
+func (p Poll) skipsRepeats() bool { return p.Keys != nil && p.Keys.Skip }
+
+// newEntry returns the entry of the ith new row, of which the first is delivery first. A repeat is
+// skipped.
+func (e *edit) newEntry(n *NewRow, i int, first uint64, p Poll) (entry, error) {
+	en := newEntry(*n, first, p.At)
+	if e.record.keyedBy != nil {
+		en.key = n.Key
+	}
+	if n.State != Queued {
+		return en, nil
+	}
+	number := first + uint64(i)
+	if !p.skipsRepeats() {
+		return en, e.claim(en.key, number)
+	}
+	reason, err := e.queue(&en, number)
+	if reason != "" {
+		n.State, n.Reason = Skipped, reason
+		en.state, en.reason = Skipped, reason
+	}
+	return en, err
 }
 
 // addAll appends the zap's next deliveries, with entries made by entryOf, and stores their rows.
-func (e *edit) addAll(segments []found, n int, entryOf func(i int) entry) error {
+func (e *edit) addAll(segments []found, n int, entryOf func(i int) (entry, error)) error {
 	if n == 0 {
 		return nil
 	}
@@ -262,7 +297,10 @@ func (e *edit) addAll(segments []found, n int, entryOf func(i int) entry) error 
 		return err
 	}
 	for i := range n {
-		en := entryOf(i)
+		en, err := entryOf(i)
+		if err != nil {
+			return err
+		}
 		en.commit = number
 		if err := e.add(en); err != nil {
 			return err
@@ -323,7 +361,7 @@ func (s segment) alike(other segment) bool {
 		s.header.Equal(other.header)
 }
 
-func (e *edit) change(p Poll, c Change) error {
+func (e *edit) change(p Poll, c *Change) error {
 	en, err := e.entry(c.Delivery)
 	if err != nil || en == nil { // a pruned one is finished
 		return err
@@ -334,6 +372,18 @@ func (e *edit) change(p Poll, c Change) error {
 	}
 	if !en.state.follows() || c.Row == nil && c.State == 0 && c.Reason == "" {
 		return nil
+	}
+	if c.Key != 0 && c.Key != en.key && en.first == 0 && e.record.keyedBy != nil {
+		if err := e.forget(c.Delivery, en); err != nil {
+			return err
+		}
+		en.key = c.Key
+		en.set(flagRepeat, false) // it has another key now
+	}
+	if c.State == Queued {
+		if err := e.queueChanged(p, c, en); err != nil {
+			return err
+		}
 	}
 	if c.Row != nil {
 		shadow := p.Shadow
@@ -352,6 +402,9 @@ func (e *edit) change(p Poll, c Change) error {
 		if err := e.put(bucketCells, key(c.Delivery), value); err != nil {
 			return err
 		}
+		if err := e.tx.forget(e.name, chunkOf(c.Delivery)); err != nil {
+			return err
+		}
 		en.set(flagCells, true)
 	}
 	if c.State != 0 && c.State != en.state {
@@ -367,4 +420,16 @@ func (e *edit) change(p Poll, c Change) error {
 	}
 	e.touch(c.Delivery, p.At)
 	return nil
+}
+
+// queueChanged decides whether a row that a change queues is a repeat, which is skipped.
+func (e *edit) queueChanged(p Poll, c *Change, en *entry) error {
+	if !p.skipsRepeats() {
+		return e.claim(en.key, c.Delivery)
+	}
+	reason, err := e.queue(en, c.Delivery)
+	if reason != "" {
+		c.State, c.Reason = Skipped, reason
+	}
+	return err
 }

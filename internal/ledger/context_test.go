@@ -33,6 +33,7 @@ func methods(t *testing.T, l *ledger.Ledger) map[string]func(ctx context.Context
 		},
 		"Deliveries": func(ctx context.Context) error { _, err := l.Deliveries(ctx, ledger.Query{}); return err },
 		"Delivery":   func(ctx context.Context) error { _, _, err := l.Delivery(ctx, signups, 1); return err },
+		"EndPause":   func(ctx context.Context) error { _, err := l.EndPause(ctx, signups, noon); return err },
 		"Each":       func(ctx context.Context) error { return l.Each(ctx, ledger.Query{Zap: signups}, nothing) },
 		"EachValue":  func(ctx context.Context) error { return l.EachValue(ctx, func(ledger.Value) error { return nil }) },
 		"Finish": func(ctx context.Context) error {
@@ -40,7 +41,11 @@ func methods(t *testing.T, l *ledger.Ledger) map[string]func(ctx context.Context
 		},
 		"Follow":    func(ctx context.Context) error { return l.Follow(ctx, elsewhere, noValues) },
 		"HasCursor": func(ctx context.Context) error { _, err := l.HasCursor(ctx, signups, "book", 0); return err },
-		"InFlight":  func(ctx context.Context) error { _, err := l.InFlight(ctx, signups); return err },
+		"IndexIdentities": func(ctx context.Context) error {
+			_, err := l.IndexIdentities(ctx, func(string) ledger.Identifier { return ledger.Identifier{} }, 1)
+			return err
+		},
+		"InFlight": func(ctx context.Context) error { _, err := l.InFlight(ctx, signups); return err },
 		"KeepHides": func(ctx context.Context) error {
 			return l.KeepHides(ctx, map[string]ledger.Hides{signups: {Identity: true}})
 		},
@@ -52,18 +57,30 @@ func methods(t *testing.T, l *ledger.Ledger) map[string]func(ctx context.Context
 		"OldestQueued": func(ctx context.Context) error { _, _, err := l.OldestQueued(ctx, signups); return err },
 		"Open":         func(ctx context.Context) error { _, err := l.Open(ctx, signups, 1, 2); return err },
 		"OpenRows":     func(ctx context.Context) error { _, err := l.OpenRows(ctx, signups); return err },
-		"Ping":         func(ctx context.Context) error { return l.Ping(ctx) },
-		"Promote":      func(ctx context.Context) error { return l.Promote(ctx, nil, "epoch") },
-		"Prune":        func(ctx context.Context) error { _, err := l.Prune(ctx, noon, 1); return err },
-		"Queued":       func(ctx context.Context) error { _, err := l.Queued(ctx, signups, 1, 0); return err },
-		"Rename":       func(ctx context.Context) error { return l.Rename(ctx, signups, "another") },
+		"PauseUntil": func(ctx context.Context) error {
+			_, err := l.PauseUntil(ctx, signups, "", noon, noon)
+			return err
+		},
+		"Ping":    func(ctx context.Context) error { return l.Ping(ctx) },
+		"Promote": func(ctx context.Context) error { return l.Promote(ctx, nil, "epoch") },
+		"Prune":   func(ctx context.Context) error { _, err := l.Prune(ctx, noon, 1); return err },
+		"Queue": func(ctx context.Context) error {
+			_, _, err := l.Queue(ctx, signups, one, []ledger.State{ledger.Held}, "", noon)
+			return err
+		},
+		"Queued": func(ctx context.Context) error { _, err := l.Queued(ctx, signups, 1, 0); return err },
+		"Rename": func(ctx context.Context) error { return l.Rename(ctx, signups, "another") },
 		"Scan": func(ctx context.Context) error {
 			return l.Scan(ctx, signups, []ledger.State{ledger.Queued}, nil, nothing)
+		},
+		"ScanOutcomes": func(ctx context.Context) error {
+			return l.ScanOutcomes(ctx, signups, ledger.Queued, func(ledger.Delivery) {})
 		},
 		"Search": func(ctx context.Context) error {
 			_, err := l.Search(ctx, ledger.Query{Zap: signups, Limit: 1}, "", func() bool { return true })
 			return err
 		},
+		"SentKeys":   func(ctx context.Context) error { _, _, err := l.SentKeys(ctx, signups, nil); return err },
 		"SentRecord": func(ctx context.Context) error { _, _, err := l.SentRecord(ctx, signups, 1); return err },
 		"SentSince": func(ctx context.Context) error {
 			_, err := l.SentSince(ctx, signups, 1, func(ledger.Delivery) {})

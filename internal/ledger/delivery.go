@@ -130,6 +130,7 @@ type Delivery struct {
 	Solo           bool // to be sent in its own request
 	DeletedInSheet bool // its row is gone from the sheet
 	Edited         bool // Row differs from the row as found
+	Repeat         bool // it repeats the key of another row; an operator's release or replay sends it
 
 	Reason  string   // what it waits for, why it is held, or an operator's note
 	Problem *Problem // why it failed, or what went wrong in the last attempt
@@ -173,6 +174,18 @@ type Problem struct {
 	Hint    string // what to do next
 	// Next is the row's next problem; nil: none. Deliveries share it: do not change it.
 	Next *Problem `json:",omitempty"`
+}
+
+// Text returns the problem in one line: its column, its code and its message.
+func (p *Problem) Text() string {
+	text := p.Message
+	if p.Code != "" {
+		text = p.Code + ": " + text
+	}
+	if p.Column != "" {
+		text = p.Column + ": " + text
+	}
+	return text
 }
 
 // All returns the problems of a row, from this one on; none if p is nil.

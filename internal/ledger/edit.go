@@ -30,6 +30,7 @@ type edit struct {
 	record record
 	chunks map[uint64]*chunk          // read so far, by first number; nil: there is none
 	left   map[uint64]map[uint64]bool // deliveries whose records are to be removed, by upload
+	keys   keysEdit
 }
 
 // edit changes a zap in one transaction. An unknown zap is created if create is set, otherwise it
@@ -129,6 +130,9 @@ func (e *edit) queued(n uint64) (*entry, error) {
 func (e *edit) move(en *entry, to State, at time.Time) {
 	*e.record.counts.of(en.state)--
 	*e.record.counts.of(to)++
+	if en.state == Sent && to != Sent {
+		en.set(flagWasSent, true)
+	}
 	if en.state != to && en.next == 0 { // the outcome of a row is that of its last action
 		e.record.uncount(en.state, en.outcomeAt())
 		e.record.count(to, millis(at))
@@ -161,6 +165,7 @@ func (e *edit) add(en entry) error {
 			return err
 		}
 		delete(e.chunks, first)
+		delete(e.keys.holds, first)
 	}
 	return nil
 }
@@ -172,6 +177,9 @@ func (e *edit) save() error {
 				return err
 			}
 		}
+	}
+	if err := e.saveKeys(); err != nil {
+		return err
 	}
 	return putRecord(e.tx, e.name, &e.record)
 }

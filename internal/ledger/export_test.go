@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"testing"
@@ -242,4 +243,49 @@ func (l *Ledger) StateOf(ctx context.Context, zap string, n uint64) (state State
 		return 0, fmt.Errorf("read delivery %s/%d: %w", zap, n, err)
 	}
 	return state, nil
+}
+
+// Hashes returns the hashes of identities in the index that are up to date, by delivery, without
+// those of deliveries that have no identity.
+func Hashes(t *testing.T, l *Ledger, zap string, by Identifier) map[uint64]uint32 {
+	t.Helper()
+	found := map[uint64]uint32{}
+	err := l.view(t.Context(), func(tx *bbolt.Tx) error {
+		index := indexOf(tx, zap)
+		if index == nil {
+			return nil
+		}
+		return index.ForEach(func(k, _ []byte) error {
+			h, ok := readHashes(index, k, bucketOf(tx, zap).Bucket([]byte(bucketState)).Get(k), by.version())
+			for i := 0; ok && i < len(h.list); i += 4 {
+				if hash := binary.LittleEndian.Uint32(h.list[i:]); hash != 0 {
+					found[h.base+uint64(i/4)] = hash
+				}
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// HashOf returns the hash of an identity.
+func HashOf(identity string) uint32 { return hashIdentity(identity) }
+
+// EmptyIndex makes the index say that no delivery has an identity.
+func EmptyIndex(ctx context.Context, l *Ledger, zap string) error {
+	return l.update(ctx, func(w writeTx) error {
+		index := indexOf(w.Tx, zap)
+		return index.ForEach(func(k, v []byte) error {
+			payload, err := unseal(k, v)
+			if err != nil {
+				return err
+			}
+			b := append(newSeal(len(payload)), payload...)
+			clear(b[len(b)-4*((len(payload)-sealHead-1-8)/4):])
+			return index.Put(k, finishSeal(k, b))
+		})
+	})
 }

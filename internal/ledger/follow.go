@@ -40,5 +40,5 @@ func (e *edit) follow(out []Outcome, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	return e.addAll(segments, len(entries), func(i int) entry { return entries[i] })
+	return e.addAll(segments, len(entries), func(i int) (entry, error) { return entries[i], nil })
 }

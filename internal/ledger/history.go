@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -11,9 +13,20 @@ import (
 
 // Query selects deliveries to list.
 type Query struct {
-	Zap    string // "": all
-	State  State  // 0: any
-	Row    int    // sheet row; 0: any
+	Zap   string // "": all
+	State State  // 0: any
+	Row   int    // sheet row; 0: any
+	// Since and Until select deliveries that were last updated at Since or later, and before Until;
+	// zero: no bound.
+	Since, Until time.Time
+	// Identity is that of the user, complete, in any letter case; "": any. Deliveries that were not
+	// sent have the identity that Identify makes, and none without it. [Ledger.IndexIdentities]
+	// makes this fast.
+	Identity string
+	Identify func(zap string) Identifier
+	// Error is a part of an error's text ([Problem.Text]), or of the reason why a row waits, is held
+	// or skipped, in any letter case; "": any.
+	Error  string
 	Before string // ID of a delivery: list only those after it
 	Limit  int    // 0: no limit
 }
@@ -44,6 +57,9 @@ const readAhead = 1000
 // and is returned unchanged.
 func (l *Ledger) Each(ctx context.Context, q Query, fn func(Delivery) error) error {
 	streams, err := l.streams(ctx, q)
+	if err == nil && q.Identity != "" && len(streams) > 1 {
+		streams, err = l.withMatches(ctx, streams)
+	}
 	if err != nil {
 		return fmt.Errorf("list deliveries: %w", err)
 	}
@@ -114,6 +130,10 @@ type stream struct {
 	until uint64 // only deliveries of this commit or earlier ones
 	ready []listed
 
+	by     Identifier // with Query.Identity
+	wanted string     // Query.Identity as compared
+	error  string     // Query.Error in lower case
+
 	identity string    // in lower case, part of the identity to search for; "": any
 	through  time.Time // detection time of the last delivery looked at
 }
@@ -135,7 +155,11 @@ func (l *Ledger) streams(ctx context.Context, q Query) ([]*stream, error) {
 	}
 	streams := make([]*stream, len(zaps))
 	for i, zap := range zaps {
-		streams[i] = &stream{l: l, zap: zap, query: q, below: math.MaxUint64, until: math.MaxUint64}
+		s := &stream{l: l, zap: zap, query: q, below: math.MaxUint64, until: math.MaxUint64, wanted: foldIdentity(q.Identity), error: strings.ToLower(q.Error)}
+		if q.Identity != "" && q.Identify != nil {
+			s.by = q.Identify(zap)
+		}
+		streams[i] = s
 	}
 	if q.Before == "" {
 		return streams, nil
@@ -186,31 +210,17 @@ func (s *stream) read(ctx context.Context, want int) error {
 	return s.l.view(ctx, func(tx *bbolt.Tx) error { return s.fillFrom(tx, want) })
 }
 
-// fillFrom reads the newest chunk that is left.
+// fillFrom reads the newest chunk that is left and may have a match.
 func (s *stream) fillFrom(tx *bbolt.Tx, want int) error {
 	b := bucketOf(tx, s.zap)
-	if b == nil {
+	if b == nil || s.by.Hidden {
 		s.below = 0
 		return nil
 	}
-	k, v := lastBelow(b.Bucket([]byte(bucketState)).Cursor(), key(s.below))
-	if k == nil {
+	first, matches, err := s.nextChunk(tx, b)
+	if err != nil || first == 0 {
 		s.below = 0
-		return nil
-	}
-	first, err := numberOf(k)
-	if err != nil {
-		return damaged(s.zap, bucketState, 0, err)
-	}
-	if s.query.State != 0 {
-		sum, err := readSummary(k, v)
-		if err != nil {
-			return damaged(s.zap, bucketState, first, err)
-		}
-		if s.query.State > lastState || sum.counts[s.query.State] == 0 {
-			s.below = first
-			return nil
-		}
+		return err
 	}
 	ch, err := readChunk(s.l.codec, b, s.zap, first)
 	if err != nil {
@@ -223,14 +233,14 @@ func (s *stream) fillFrom(tx *bbolt.Tx, want int) error {
 			continue
 		}
 		s.below, s.through = n, timeOf(e.detected)
-		if !s.of(e) {
+		if _, may := slices.BinarySearch(matches, n); matches != nil && !may || !s.of(e) {
 			continue
 		}
 		d, err := rows.delivery(n, e)
 		if err != nil {
 			return err
 		}
-		if s.query.Row != 0 && d.Row.Number != s.query.Row {
+		if s.query.Row != 0 && d.Row.Number != s.query.Row || s.query.Identity != "" && foldIdentity(s.by.of(d)) != s.wanted {
 			continue
 		}
 		s.ready = append(s.ready, listed{d, e.commit})
@@ -239,4 +249,61 @@ func (s *stream) fillFrom(tx *bbolt.Tx, want int) error {
 		s.below = first
 	}
 	return nil
+}
+
+// nextChunk returns the newest chunk that is left and may have a match, 0 if there is none. matches,
+// unless nil, has the numbers of all deliveries that may match.
+func (s *stream) nextChunk(tx *bbolt.Tx, b *bbolt.Bucket) (first uint64, matches []uint64, err error) {
+	hash, index := hashIdentity(s.query.Identity), indexOf(tx, s.zap)
+	cursor := b.Bucket([]byte(bucketState)).Cursor()
+	for k, v := lastBelow(cursor, key(s.below)); k != nil; k, v = cursor.Prev() {
+		if first, err = numberOf(k); err != nil {
+			return 0, nil, damaged(s.zap, bucketState, 0, err)
+		}
+		if hash != 0 {
+			if known, ok := readHashes(index, k, v, s.by.version()); ok {
+				if matches = known.find(hash); len(matches) == 0 {
+					continue
+				}
+				return first, matches, nil
+			}
+		}
+		if s.query.State != 0 || !s.query.Since.IsZero() {
+			sum, err := readSummary(k, v)
+			if err != nil {
+				return 0, nil, damaged(s.zap, bucketState, first, err)
+			}
+			if s.query.State != 0 && (s.query.State > lastState || sum.counts[s.query.State] == 0) || timeOf(sum.updated).Before(s.query.Since) {
+				continue
+			}
+		}
+		return first, nil, nil
+	}
+	return 0, nil, nil
+}
+
+// withMatches drops the streams that have no match according to the index, in one transaction: most
+// zaps have no delivery of a user.
+func (l *Ledger) withMatches(ctx context.Context, streams []*stream) (left []*stream, err error) {
+	err = l.view(ctx, func(tx *bbolt.Tx) error {
+		left = nil
+		for _, s := range streams {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			b := bucketOf(tx, s.zap)
+			if b == nil || s.by.Hidden {
+				continue
+			}
+			first, _, err := s.nextChunk(tx, b)
+			if err != nil {
+				return err
+			}
+			if first != 0 {
+				left = append(left, s)
+			}
+		}
+		return nil
+	})
+	return left, err
 }

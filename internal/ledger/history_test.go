@@ -53,16 +53,19 @@ func TestDeliveriesListsNewestFirst(t *testing.T) {
 			t.Errorf("Deliveries(%+v)\n got %v\nwant %v", tt.query, got, tt.want)
 		}
 	}
-	for q, want := range map[ledger.Query]error{
-		{Before: "a"}:             ledger.ErrBadID,
-		{Before: "a/0"}:           ledger.ErrBadID,
-		{Before: "b/1", Zap: "a"}: ledger.ErrBadID,
-		{Before: "a/99"}:          ledger.ErrUnknown,
-		{Before: "nobody/1"}:      ledger.ErrUnknown,
-		{Before: "/1"}:            ledger.ErrBadID,
+	for _, tt := range []struct {
+		query ledger.Query
+		want  error
+	}{
+		{ledger.Query{Before: "a"}, ledger.ErrBadID},
+		{ledger.Query{Before: "a/0"}, ledger.ErrBadID},
+		{ledger.Query{Before: "b/1", Zap: "a"}, ledger.ErrBadID},
+		{ledger.Query{Before: "a/99"}, ledger.ErrUnknown},
+		{ledger.Query{Before: "nobody/1"}, ledger.ErrUnknown},
+		{ledger.Query{Before: "/1"}, ledger.ErrBadID},
 	} {
-		if _, err := f.Deliveries(t.Context(), q); !errors.Is(err, want) {
-			t.Errorf("Deliveries(%+v): %v, want %v", q, err, want)
+		if _, err := f.Deliveries(t.Context(), tt.query); !errors.Is(err, tt.want) {
+			t.Errorf("Deliveries(%+v): %v, want %v", tt.query, err, tt.want)
 		}
 	}
 }

@@ -9,9 +9,11 @@ import (
 
 const (
 	dayHours = 24
-	// A zap's rows are counted by the hour for hoursKept hours, then by the day until daysKept.
-	hoursKept = 7 * dayHours
-	daysKept  = 30 * dayHours
+	// A zap's rows are counted by the hour for hoursKept hours, then by the day until daysKept. So
+	// the last 7 days are complete by the hour, and the last 30 by the day: the first hour or day
+	// begins before them, and an hour is for the time that a request takes.
+	hoursKept = 7*dayHours + 2
+	daysKept  = 31*dayHours + 2
 )
 
 // Hour counts a zap's rows by outcome in one hour, or on one UTC day if that is more than a week
@@ -80,7 +82,7 @@ func (r *record) hour(n int64) (k int, found bool) {
 }
 
 // mergeOld merges hours that are more than a week before now into days, and drops days that are
-// more than 30 days before it.
+// more than 31 days before it.
 func (r *record) mergeOld(now int64) {
 	merged := r.hours[:0]
 	for _, h := range r.hours {

@@ -53,7 +53,8 @@ func TestRowsOfSeveralActionsAreCountedOnce(t *testing.T) {
 	want(ledger.Hour{At: start, Failed: 1})
 }
 
-// Hours older than a week are merged into days, which are kept for a month.
+// Hours older than a week are merged into days, which are kept for 31 days, so that the last 30 days
+// are complete.
 func TestHoursBecomeDays(t *testing.T) {
 	l := newFile(t)
 	found, want := countedIn(t, l)
@@ -65,14 +66,14 @@ func TestHoursBecomeDays(t *testing.T) {
 	found(day.Add(9*time.Hour+7*24*time.Hour-time.Minute), ledger.Skipped)
 	want(ledger.Hour{At: day.Add(9 * time.Hour), Held: 1}, ledger.Hour{At: day.Add(10 * time.Hour), Skipped: 1}, ledger.Hour{At: day.Add(33 * time.Hour), Skipped: 1},
 		ledger.Hour{At: day.Add(8*time.Hour + 7*24*time.Hour), Skipped: 1})
-	week := day.Add(10*time.Hour + 7*24*time.Hour)
+	week := day.Add(12*time.Hour + 7*24*time.Hour)
 	found(week, ledger.Skipped)
 	want(ledger.Hour{At: day, Held: 1, Skipped: 1}, ledger.Hour{At: day.Add(33 * time.Hour), Skipped: 1},
 		ledger.Hour{At: day.Add(8*time.Hour + 7*24*time.Hour), Skipped: 1}, ledger.Hour{At: week, Skipped: 1})
 
 	_, err := l.Move(t.Context(), "a", []uint64{1}, []ledger.State{ledger.Held}, ledger.Discarded, "by an operator", week)
 	must(t, err)
-	month := day.Add(29*24*time.Hour + 23*time.Hour)
+	month := day.Add(31*24*time.Hour + time.Hour)
 	found(month, ledger.Skipped)
 	want(ledger.Hour{At: day, Skipped: 1}, ledger.Hour{At: day.Add(24 * time.Hour), Skipped: 1}, ledger.Hour{At: day.Add(7 * 24 * time.Hour), Skipped: 2}, ledger.Hour{At: month, Skipped: 1})
 	found(month.Add(time.Hour), ledger.Skipped)

@@ -9,8 +9,9 @@
 // deleted except by [Ledger.Prune], which deletes only finished rows and keeps the fact that their
 // numbers were used.
 //
-// It decides nothing. It does not read sheets, send rows or look at the clock; callers pass the
-// time.
+// It decides one thing: whether a row repeats a key that another row has taken ([Keys]), because
+// that depends on outcomes and must be in the transaction that queues the row. It does not read
+// sheets, send rows or look at the clock; callers pass the time.
 //
 // The states of a delivery, and the methods that change them:
 //
@@ -35,8 +36,12 @@
 //	state     the outcomes of up to 1,000 consecutive rows, compressed, by the first number that could
 //	          be in it; a tombstone for each row that Prune has removed from between others
 //	todo      one key per value of state that has a queued row
+//	keys      the keys that rows have taken, by their first two bytes; only of zaps that skip repeats
 //	sent      the records of an upload, or of several small ones, compressed, by a number; what a
 //	          record takes from the cells of the row as found is stored only in rows
+//
+// The bucket "identities" has an index of the users of deliveries, which is derived from these
+// values (identities.go).
 //
 // The schema version is incremented by each release that writes what the previous one cannot read.
 // Files of all released versions can be read as they are and are migrated when opened for writing

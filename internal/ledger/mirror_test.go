@@ -180,6 +180,16 @@ func (m *model) follow(t *rapid.T) {
 	if !slices.EqualFunc(want, got, equalDelivery) {
 		t.Fatalf("deliveries of the follower (-want +got):\n%s", diff(want, got))
 	}
+	for _, id := range m.identities() {
+		q := ledger.Query{Identity: id, Identify: m.identify}
+		want, err := m.l.Deliveries(t.Context(), q)
+		must(t, err)
+		got, err := m.copied.Deliveries(t.Context(), q)
+		must(t, err)
+		if !slices.Equal(ids(want), ids(got)) {
+			t.Fatalf("the follower finds %v of %s, want %v", ids(got), id, ids(want))
+		}
+	}
 	for _, wrong := range damages(t, m.copied.Ledger) {
 		t.Fatalf("Check of the follower: %v", wrong)
 	}
@@ -217,7 +227,7 @@ func TestTheMirrorIsLikeTheLedger(t *testing.T) {
 		m.beginAt(995)
 		t.Repeat(map[string]func(*rapid.T){
 			"commit": m.commit, "change": m.change, "start": m.start, "finish": m.finish, "move": m.move,
-			"keep": m.keep, "pause": m.pause, "prune": m.prune, "rename": m.rename, "reopen": m.reopen, "crash": m.crash,
+			"keep": m.keep, "pause": m.pause, "prune": m.prune, "index": m.index, "remap": m.remap, "rename": m.rename, "reopen": m.reopen, "crash": m.crash,
 			"away": m.away, "takeover": m.takeover, "": m.compareMirrored,
 		})
 		must(t, m.l.Close())

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -27,6 +28,8 @@ type model struct {
 
 	zaps   map[string]*modelZap
 	listed []string // IDs of deliveries in the order of detection, including pruned ones
+
+	mapping uint64 // version of the identities that are made
 
 	mirror *memory // nil: the file is the state
 	copied *file   // with a mirror: a cache that follows it
@@ -52,7 +55,8 @@ func TestTheLedgerIsLikeItsModel(t *testing.T) {
 		m.beginAt(995)
 		t.Repeat(map[string]func(*rapid.T){
 			"commit": m.commit, "change": m.change, "start": m.start, "finish": m.finish, "move": m.move,
-			"keep": m.keep, "pause": m.pause, "prune": m.prune, "rename": m.rename, "reopen": m.reopen, "crash": m.crash, "": m.compare,
+			"keep": m.keep, "pause": m.pause, "prune": m.prune, "index": m.index, "remap": m.remap, "rename": m.rename, "reopen": m.reopen, "crash": m.crash,
+			"compact": m.compact, "restore": m.restore, "": m.compare,
 		})
 		must(t, m.l.Close())
 		must(t, os.Remove(m.path))
@@ -82,6 +86,30 @@ func (m *model) crash(*rapid.T) {
 	m.path += "x"
 	must(m.t, os.WriteFile(m.path, content, 0o600))
 	m.open()
+}
+
+// compact replaces the file with a copy without free space.
+func (m *model) compact(*rapid.T) {
+	must(m.t, m.l.Close())
+	_, _, err := ledger.Compact(m.t.Context(), m.path)
+	must(m.t, err)
+	m.open()
+}
+
+// restore replaces the file with a backup of it, and resumes its zaps.
+func (m *model) restore(*rapid.T) {
+	backup := m.path + ".backup"
+	_, zaps, err := ledger.SaveBackup(m.t.Context(), backup, true, m.now, func(w io.Writer) error { _, err := m.l.Backup(m.t.Context(), w); return err })
+	must(m.t, err)
+	must(m.t, m.l.Close())
+	_, err = ledger.Restore(m.t.Context(), m.path, backup, m.now)
+	must(m.t, err)
+	m.open()
+	for _, name := range zaps {
+		must(m.t, m.l.SetPaused(m.t.Context(), name, false, "", m.now))
+		z := m.zap(name)
+		z.Paused, z.PausedReason, z.PausedAt = false, "", time.Time{}
+	}
 }
 
 // later advances the clock, rarely sets it back, and returns the time.
@@ -542,6 +570,7 @@ func (m *model) compare(*rapid.T) {
 	if !slices.EqualFunc(all, got, equalDelivery) {
 		m.t.Fatalf("deliveries (-want +got):\n%s", diff(all, got))
 	}
+	m.compareSearch(all)
 	names, err := m.l.Zaps(m.t.Context())
 	must(m.t, err)
 	for _, name := range names {

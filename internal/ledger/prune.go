@@ -111,6 +111,9 @@ func lateChunks(b *bbolt.Bucket, zap string, before int64, limit int) (late []ui
 // tombstones. A chunk with nothing else is removed.
 func (e *edit) prune(first uint64, before int64) error {
 	c, err := e.chunk(first)
+	if err == nil {
+		err = e.tx.forget(e.name, first)
+	}
 	if err != nil {
 		return err
 	}
@@ -120,6 +123,9 @@ func (e *edit) prune(first uint64, before int64) error {
 			continue
 		}
 		if err := e.remove(bucketCells, key(n)); err != nil {
+			return err
+		}
+		if err := e.forget(n, en); err != nil {
 			return err
 		}
 		e.leave(n, en)

@@ -44,10 +44,16 @@ func rename(w writeTx, oldName, newName string) error {
 	if err != nil {
 		return err
 	}
-	for _, kind := range zapBuckets(schema) {
-		part := dst.Bucket([]byte(kind))
+	for _, kind := range append(zapBuckets(schema), bucketKeys) {
+		if src.Bucket([]byte(kind)) == nil {
+			continue
+		}
+		part, err := dst.CreateBucketIfNotExists([]byte(kind))
+		if err != nil {
+			return err
+		}
 		part.FillPercent = 1 // keys arrive in order
-		err := src.Bucket([]byte(kind)).ForEach(func(k, v []byte) error { return w.put(part, newName, kind, k, v) })
+		err = src.Bucket([]byte(kind)).ForEach(func(k, v []byte) error { return w.put(part, newName, kind, k, v) })
 		if err != nil {
 			return err
 		}

@@ -97,6 +97,9 @@ func claimPlace(path string) (unlock func() error, owner fs.FileInfo, err error)
 	return f.Close, owner, nil // closing releases the lock
 }
 
+// restoredFrom begins the reason of the pause of a restored zap, in all releases.
+const restoredFrom = "restored from a backup of "
+
 // pauseRestored pauses all zaps of a restored file and tells the operator how to resume.
 func (l *Ledger) pauseRestored(ctx context.Context, r *Restored, changed, at time.Time) error {
 	err := l.update(ctx, func(w writeTx) (err error) {
@@ -111,7 +114,7 @@ func (l *Ledger) pauseRestored(ctx context.Context, r *Restored, changed, at tim
 	if r.BackupOf.IsZero() {
 		r.BackupOf = changed.UTC()
 	}
-	reason := "restored from a backup of " + r.BackupOf.Format("2006-01-02 15:04:05") + " UTC: resume continues from the backup, resume --skip from now"
+	reason := restoredFrom + r.BackupOf.Format("2006-01-02 15:04:05") + " UTC: resume continues from the backup, resume --skip from now"
 	for _, zap := range r.Zaps {
 		if err := l.SetPaused(ctx, zap, true, reason, at); err != nil {
 			return err

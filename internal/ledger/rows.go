@@ -43,14 +43,8 @@ func (r *rows) delivery(n uint64, e *entry) (Delivery, error) {
 		}
 		r.first, r.segment = first, s
 	}
-	d := Delivery{
-		Zap: r.zap, Number: n, State: e.state, Action: r.segment.action, First: e.first, Next: e.next, Like: e.like,
-		Row: r.segment.rows[n-r.first], Header: r.segment.header, Zone: r.segment.zone,
-		Identity: e.identity, DetectedAt: timeOf(e.detected), UpdatedAt: timeOf(e.updated),
-		Attempts: int(e.attempts), RetryAt: timeOf(e.retry), InFlight: e.is(flagInFlight),
-		MaybeTwice: e.is(flagMaybeTwice), Shadow: r.segment.shadow, Solo: e.is(flagSolo), DeletedInSheet: e.is(flagDeleted),
-		Reason: e.reason, Problem: e.problem, Answer: e.answer, Edited: e.is(flagCells), Steps: e.exportSteps(),
-	}
+	d := e.outcome(r.zap, n)
+	d.Action, d.Shadow, d.Row, d.Header, d.Zone = r.segment.action, r.segment.shadow, r.segment.rows[n-r.first], r.segment.header, r.segment.zone
 	if !e.is(flagCells) {
 		return d, nil
 	}
@@ -63,6 +57,18 @@ func (r *rows) delivery(n uint64, e *entry) (Delivery, error) {
 	}
 	d.Row, d.Header, d.Zone, d.Shadow = s.rows[0], s.header, s.zone, s.shadow
 	return d, nil
+}
+
+// outcome returns the delivery of an entry without what its segment has: the row, the header, the
+// zone, the action and the mode.
+func (e *entry) outcome(zap string, n uint64) Delivery {
+	return Delivery{
+		Zap: zap, Number: n, State: e.state, First: e.first, Next: e.next, Like: e.like,
+		Identity: e.identity, DetectedAt: timeOf(e.detected), UpdatedAt: timeOf(e.updated),
+		Attempts: int(e.attempts), RetryAt: timeOf(e.retry), InFlight: e.is(flagInFlight),
+		MaybeTwice: e.is(flagMaybeTwice), Solo: e.is(flagSolo), DeletedInSheet: e.is(flagDeleted),
+		Reason: e.reason, Problem: e.problem, Answer: e.answer, Edited: e.is(flagCells), Repeat: e.is(flagRepeat), Steps: e.exportSteps(),
+	}
 }
 
 // segmentAt returns the segment with the row of delivery n, and the segment's first number; without

@@ -106,6 +106,36 @@ func (l *Ledger) scanChunk(tx *bbolt.Tx, zap string, states []State, wanted map[
 	return nil, 0, nil
 }
 
+// ScanOutcomes calls fn for the deliveries of a zap in a state, the newest chunk first, without their
+// rows, headers, zones and actions. fn must not call the ledger.
+func (l *Ledger) ScanOutcomes(ctx context.Context, zap string, state State, fn func(Delivery)) error {
+	err := l.view(ctx, func(tx *bbolt.Tx) error {
+		b := bucketOf(tx, zap)
+		if b == nil {
+			return nil
+		}
+		return eachChunk(b, zap, []State{state}, func(first uint64, _ []byte) (bool, error) {
+			if err := ctx.Err(); err != nil {
+				return false, err
+			}
+			ch, err := readChunk(l.codec, b, zap, first)
+			if err != nil {
+				return false, err
+			}
+			for i := range ch.entries {
+				if e := &ch.entries[i]; e.state == state {
+					fn(e.outcome(zap, ch.base+uint64(i)))
+				}
+			}
+			return true, nil
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("go through the %s deliveries of zap %s: %w", state, zap, err)
+	}
+	return nil
+}
+
 // has reports whether one of a chunk's deliveries is in one of the states.
 func (s summary) has(states []State) bool {
 	return slices.ContainsFunc(states, func(state State) bool { return s.counts[state] > 0 })

@@ -74,10 +74,11 @@ const (
 	bucketState        = "state"
 	bucketQueuedChunks = "todo"
 	bucketSent         = "sent"
+	bucketKeys         = "keys"    // only of zaps that skip repeated keys
 	bucketRecipes      = "recipes" // until schema 5
 )
 
-// zapBuckets returns the buckets of a zap in a schema.
+// zapBuckets returns the buckets that every zap has in a schema.
 func zapBuckets(schema uint64) []string {
 	last := bucketSent
 	if schema < 6 {

@@ -21,6 +21,9 @@ const (
 	// sealSent is the version of a chunk that refers to uploads instead of recipes, and of a zap's
 	// record with what the zap hides (schema 6).
 	sealSent = 3
+	// sealKeys is the version of a chunk with keys of rows, and of a zap's record that says which
+	// columns they are of, or until when the zap is paused.
+	sealKeys = 4
 	sealHead = 1 + 8
 )
 

@@ -45,6 +45,29 @@ func (l *Ledger) Search(ctx context.Context, q Query, identity string, goOn func
 
 // of reports whether an entry matches the search, as far as the entry alone can tell.
 func (s *stream) of(e *entry) bool {
-	return (s.query.State == 0 || e.state == s.query.State) && e.commit <= s.until &&
-		(s.identity == "" || e.identity == "" || strings.Contains(strings.ToLower(e.identity), s.identity))
+	q := s.query
+	return (q.State == 0 || e.state == q.State) && e.commit <= s.until && q.during(timeOf(e.updated)) &&
+		(s.identity == "" || e.identity == "" || strings.Contains(strings.ToLower(e.identity), s.identity)) &&
+		(q.Identity == "" || e.identity == "" || foldIdentity(e.identity) == s.wanted) &&
+		(q.Error == "" || saysError(e.problem, e.reason, s.error))
+}
+
+// during reports whether a delivery that was last updated at a time is selected.
+func (q Query) during(updated time.Time) bool {
+	return (q.Since.IsZero() || !updated.Before(q.Since)) && (q.Until.IsZero() || updated.Before(q.Until))
+}
+
+// saysError reports whether an error or a reason contains a text, which is in lower case.
+func saysError(p *Problem, reason, text string) bool {
+	for one := range p.All() {
+		if strings.Contains(strings.ToLower(one.Text()), text) {
+			return true
+		}
+	}
+	return strings.Contains(strings.ToLower(reason), text)
+}
+
+// Selects reports whether a delivery matches Since, Until and Error.
+func (q Query) Selects(d Delivery) bool {
+	return q.during(d.UpdatedAt) && (q.Error == "" || saysError(d.Problem, d.Reason, strings.ToLower(q.Error)))
 }

@@ -73,6 +73,9 @@ func (w writeTx) createZap(zap string) (*bbolt.Bucket, error) {
 
 // removeZap deletes a zap and everything stored for it.
 func (w writeTx) removeZap(zap string) error {
+	if err := w.forgetZap(zap); err != nil {
+		return err
+	}
 	if w.set != nil {
 		err := valuesOf(w.Tx, zap, func(v Value) error {
 			v.Value = nil

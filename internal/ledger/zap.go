@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -16,6 +17,7 @@ type Zap struct {
 	Paused       bool
 	PausedReason string
 	PausedAt     time.Time
+	ResumeAt     time.Time // the pause ends by itself; zero: it does not
 
 	SpreadsheetID string // the worksheet last committed; "" if none was
 	GID           int64
@@ -28,8 +30,8 @@ type Zap struct {
 	Hides Hides // as last stored
 
 	Counts Counts
-	// Hours has the hours of the last week with outcomes, and the days of the last month, oldest
-	// first.
+	// Hours has the hours of the last week with outcomes, and the days of the last 31 days before
+	// it, oldest first.
 	Hours []Hour
 }
 
@@ -93,7 +95,9 @@ type record struct {
 	worksheets   []worksheet
 	sum          uint64 // over the zap's other values
 	hides        Hides
-	stays        []stay // in order
+	keyedBy      []string // key columns that the bucket keys is of; nil: keys are not kept
+	resumeAt     int64    // a pause ends by itself; 0: it does not
+	stays        []stay   // in order
 }
 
 // worksheet returns the index of a worksheet, -1 if the zap has no cursor of it.
@@ -107,7 +111,7 @@ func (r *record) worksheet(spreadsheetID string, gid int64) int {
 }
 
 func (r *record) zap() Zap {
-	z := Zap{Paused: r.paused, PausedReason: r.pausedReason, PausedAt: timeOf(r.pausedAt), Hides: r.hides, Counts: r.counts, Hours: r.outcomes()}
+	z := Zap{Paused: r.paused, PausedReason: r.pausedReason, PausedAt: timeOf(r.pausedAt), ResumeAt: timeOf(r.resumeAt), Hides: r.hides, Counts: r.counts, Hours: r.outcomes()}
 	if len(r.worksheets) > 0 {
 		w := r.worksheets[r.current]
 		z.SpreadsheetID, z.GID, z.Title, z.StartedAt = w.spreadsheetID, w.gid, w.title, timeOf(w.started)
@@ -130,12 +134,21 @@ func encodeRecord(name string, z *record) []byte {
 		b = binary.AppendVarint(appendString(b, w.title), w.started)
 	}
 	b = appendHides(binary.LittleEndian.AppendUint64(b, z.sum), z.hides)
+	form := byte(sealSent)
+	if z.keyedBy != nil || z.resumeAt != 0 {
+		form = sealKeys
+		b = binary.AppendVarint(b, z.resumeAt)
+		b = appendUvarint(b, len(z.keyedBy))
+		for _, name := range z.keyedBy {
+			b = appendString(b, name)
+		}
+	}
 	b = appendStays(b, z)
-	return finishSealAs(sealSent, []byte(keyZap), b)
+	return finishSealAs(form, []byte(keyZap), b)
 }
 
 func decodeRecord(name string, value []byte) (record, error) {
-	form, payload, err := unsealUpTo(sealSent, []byte(keyZap), value)
+	form, payload, err := unsealUpTo(sealKeys, []byte(keyZap), value)
 	if err != nil {
 		return record{}, err
 	}
@@ -160,6 +173,12 @@ func decodeRecord(name string, value []byte) (record, error) {
 	z.sum = r.uint64()
 	if form >= sealSent {
 		z.hides = r.hides()
+	}
+	if form >= sealKeys {
+		z.resumeAt = r.varint()
+		for range r.count() {
+			z.keyedBy = append(z.keyedBy, r.string())
+		}
 	}
 	r.stays(&z)
 	if err := r.done(); err != nil {
@@ -244,10 +263,11 @@ func zapNames(tx *bbolt.Tx) (names []string, err error) {
 	return names, err
 }
 
-// SetPaused records that a zap is paused, and why, or that it is not. It creates an unknown zap.
+// SetPaused records that a zap is paused, and why, or that it is not. It ends a timer of
+// [Ledger.PauseUntil]. It creates an unknown zap.
 func (l *Ledger) SetPaused(ctx context.Context, name string, paused bool, reason string, at time.Time) error {
 	err := l.edit(ctx, name, true, func(e *edit) error {
-		e.record.paused, e.record.pausedReason, e.record.pausedAt = paused, reason, millis(at)
+		e.record.paused, e.record.pausedReason, e.record.pausedAt, e.record.resumeAt = paused, reason, millis(at), 0
 		if !paused {
 			e.record.pausedReason, e.record.pausedAt = "", 0
 		}
@@ -258,6 +278,44 @@ func (l *Ledger) SetPaused(ctx context.Context, name string, paused bool, reason
 	}
 	return nil
 }
+
+// PauseUntil records that a zap is paused until a time. A zap that is paused without a timer keeps
+// that pause and its reason; paused is then false. It creates an unknown zap.
+func (l *Ledger) PauseUntil(ctx context.Context, name, reason string, at, until time.Time) (paused bool, err error) {
+	err = l.edit(ctx, name, true, func(e *edit) error {
+		if paused = !e.record.paused || e.record.resumeAt != 0; !paused {
+			return nil
+		}
+		if e.record.paused {
+			at = timeOf(e.record.pausedAt)
+		}
+		e.record.paused, e.record.pausedReason, e.record.pausedAt, e.record.resumeAt = true, reason, millis(at), millis(until)
+		return nil
+	})
+	if err != nil {
+		return false, fmt.Errorf("pause zap %s until %s: %w", name, until, err)
+	}
+	return paused, nil
+}
+
+// EndPause ends the pause of a zap if its timer has run out, and reports whether it did. A pause
+// without a timer stays.
+func (l *Ledger) EndPause(ctx context.Context, name string, at time.Time) (ended bool, err error) {
+	err = l.edit(ctx, name, false, func(e *edit) error {
+		r := &e.record
+		if ended = r.paused && r.resumeAt != 0 && r.resumeAt <= millis(at); ended {
+			r.paused, r.pausedReason, r.pausedAt, r.resumeAt = false, "", 0, 0
+		}
+		return nil
+	})
+	if err != nil {
+		return false, fmt.Errorf("end the pause of zap %s: %w", name, err)
+	}
+	return ended, nil
+}
+
+// Restored reports whether the zap is paused since its state was restored from a backup.
+func (z Zap) Restored() bool { return z.Paused && strings.HasPrefix(z.PausedReason, restoredFrom) }
 
 // KeepHides stores what zaps hide, by name, for when they are no longer configured. It ignores
 // unknown zaps and writes nothing if nothing has changed.

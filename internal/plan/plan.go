@@ -174,7 +174,7 @@ func (g *Google) Opened() *sheets.Account {
 
 // ReadOptions returns the options by which detection recognizes rows.
 func (r *Recipe) ReadOptions() detect.Options {
-	return detect.Options{Key: r.Trigger.Key, Identity: r.Mapping.IdentityColumns()}
+	return detect.Options{Key: r.Trigger.Key, Identity: r.Mapping.IdentityColumns(), Repeats: detect.Repeats(r.Trigger.Repeats)}
 }
 
 // DetectOptions returns the options that decide whether a row is new and ready. Without `require` a

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
+
 	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/mapping"
@@ -45,6 +47,29 @@ func (b *Binder) Sending(d ledger.Delivery, record mapping.Record) ledger.Sendin
 func (r *Recipe) Hides() ledger.Hides {
 	identity := r.Mapping.IdentityColumns()
 	return ledger.Hides{Known: true, Columns: r.Redact, Identity: slices.ContainsFunc(r.Redact, func(c string) bool { return slices.Contains(identity, c) })}
+}
+
+// IdentityVersion returns a number that changes whenever [Binder.Identity] may return something else
+// for a delivery that was not sent: with the actions, their identities, the last header and the
+// release.
+func (r *Recipe) IdentityVersion(release string) uint64 {
+	h := xxhash.New()
+	add := func(text string) { _, _ = h.WriteString(text + "\x00") }
+	add(release)
+	for _, a := range r.Actions {
+		add(a.Name)
+		add(string(a.IDKind))
+		add(a.ID.Text)
+	}
+	if seen := r.Seen(); seen != nil {
+		for _, name := range seen.Names() {
+			add(name)
+		}
+		for _, name := range seen.FormerNames() {
+			add(name)
+		}
+	}
+	return h.Sum64()
 }
 
 // Identity returns the identity of a delivery: as it was sent, otherwise as the recipe makes it

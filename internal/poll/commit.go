@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/detect"
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/mapping"
@@ -69,13 +70,17 @@ func (p *poll) commit(ctx context.Context) error {
 	c := p.commitOf()
 	for _, ch := range p.changes {
 		now, _ := p.shown.row(ch.Row)
-		c.Changes = append(c.Changes, ch.ledger(now))
+		change := ch.ledger(now)
+		if ch.Kind != detect.Deleted {
+			change.Key = p.result.Cursor.KeyAt(ch.Row)
+		}
+		c.Changes = append(c.Changes, change)
 	}
 	if err := p.holdOvertaken(ctx, &c); err != nil { // outside of the transaction: it maps rows
 		return err
 	}
 	for _, f := range p.result.Found {
-		n := ledger.NewRow{Row: row.Row{Number: f.Row}, State: LedgerState(f.State), Reason: f.Reason, Like: f.LikeDelivery}
+		n := ledger.NewRow{Row: row.Row{Number: f.Row}, State: LedgerState(f.State), Reason: f.Reason, Like: f.LikeDelivery, Key: f.Key, Repeat: f.Repeat, Old: f.Old}
 		if n.LikeNew = p.result.LikeFound(f); n.LikeNew > 0 {
 			n.Like = 0
 		}
@@ -151,6 +156,7 @@ func (p *poll) commitOf() ledger.Poll {
 		Shown:         p.sheet.title,
 		Start:         p.start(),
 		Cursor:        p.cursorUpdate,
+		Keys:          p.keys(),
 		Cells:         p.shownCells,
 		Doubted:       p.result.Doubt != "",
 		Header:        p.header,
@@ -159,6 +165,31 @@ func (p *poll) commitOf() ledger.Poll {
 		Shadow:        p.recipe.Shadow,
 		At:            p.poller.opts.Now(),
 	}
+}
+
+// keys returns what the ledger needs to know about keys; nil if the read does not show them.
+func (p *poll) keys() *ledger.Keys {
+	if p.columns != nil || p.result.Doubt != "" {
+		return nil
+	}
+	cursor := &p.result.Cursor
+	k := &ledger.Keys{By: cursor.KeyedBy, Skip: p.recipe.Trigger.Repeats == config.RepeatsSkip}
+	for _, one := range p.result.Keys {
+		k.Known = append(k.Known, ledger.KnownKey(one))
+	}
+	k.All = func() []ledger.KnownKey {
+		before := cursor.Next
+		if len(p.result.Found) > 0 {
+			before = p.result.Found[0].Delivery
+		}
+		keys := cursor.AllKeys(before)
+		all := make([]ledger.KnownKey, len(keys))
+		for i, one := range keys {
+			all[i] = ledger.KnownKey(one)
+		}
+		return all
+	}
+	return k
 }
 
 // shownCells returns the cells of the ith new row. They stay compressed until they are stored.
@@ -191,6 +222,7 @@ func (p *poll) announce(c ledger.Poll, first uint64) {
 		default:
 		}
 	}
+	p.announceRepeats(c)
 	p.poller.opts.Found(p.recipe.Name, c, first)
 	if report.Baseline {
 		p.log.Info("first read of the worksheet: rows added from now on are new",
@@ -204,6 +236,30 @@ func (p *poll) announce(c ledger.Poll, first uint64) {
 	}
 	if len(c.New)+len(c.Changes) > 0 {
 		p.poller.opts.Queued(p.recipe.Name, len(c.Changes) > 0)
+	}
+}
+
+// announceRepeats reports the waiting and corrected rows that the ledger skipped because their key
+// is taken, and logs how many rows it skipped.
+func (p *poll) announceRepeats(c ledger.Poll) {
+	if p.recipe.Trigger.Repeats != config.RepeatsSkip || p.skip {
+		return
+	}
+	repeats := 0
+	for i, ch := range p.changes {
+		if change := c.Changes[i]; change.State == ledger.Skipped {
+			repeats++
+			p.poller.opts.Lapsed(p.recipe.Name, ch.Row, ledger.Outcome{Number: change.Delivery, State: change.State, Reason: change.Reason})
+		}
+	}
+	for i, n := range c.New {
+		if n.State == ledger.Skipped && p.result.Found[i].State == detect.Ready {
+			repeats++
+		}
+	}
+	p.report.Repeats = repeats
+	if repeats > 0 {
+		p.log.Info("rows skipped: their keys are taken", zap.Int("rows", repeats))
 	}
 }
 

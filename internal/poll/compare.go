@@ -47,6 +47,9 @@ func (p *poll) compare(ctx context.Context) error {
 		}
 		if p.isBackfill() {
 			o.Backfill = &p.fill.rows
+			if o.SentKeys, err = p.sentKeys(ctx, o); err != nil {
+				return err
+			}
 		}
 		p.result = detect.Diff(p.cursor, p.reading, o, p.poller.opts.Now())
 		p.holdAfterSwitch()
@@ -217,6 +220,25 @@ func (p *poll) options(ctx context.Context, h row.Header) (o detect.Options, mis
 func (p *poll) openRows(ctx context.Context) (open map[uint64]detect.Open, err error) {
 	p.open, err = OpenRows(ctx, p.poller.opts.Ledger, p.recipe.Name)
 	return p.open, err
+}
+
+// sentKeys returns the keys against which old rows count as repeats in a backfill. If the ledger has
+// not kept them so far, these are the keys of all rows that have a delivery.
+func (p *poll) sentKeys(ctx context.Context, o detect.Options) (map[uint64]bool, error) {
+	if o.Repeats != detect.RepeatsSkip {
+		return nil, nil
+	}
+	keys, kept, err := p.poller.opts.Ledger.SentKeys(ctx, p.recipe.Name, p.cursor.KeyedBy)
+	if err != nil || kept {
+		return keys, err
+	}
+	keys = map[uint64]bool{}
+	for _, k := range p.cursor.AllKeys(math.MaxUint64 - 1) {
+		if k.Delivery != 0 {
+			keys[k.Sum] = true
+		}
+	}
+	return keys, nil
 }
 
 // present returns those of names that the header has.

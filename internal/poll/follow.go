@@ -84,7 +84,7 @@ func (p *poll) lapsed(ctx context.Context) ([]openChange, error) {
 			waiting[first] = true
 		}
 	}
-	lost := p.result.Cursor.Forgotten(waiting, p.poller.opts.Now())
+	lost := p.result.Cursor.Forgotten(waiting, p.recipe.ReadOptions(), p.poller.opts.Now())
 	if len(lost) == 0 {
 		return nil, nil
 	}

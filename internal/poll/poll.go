@@ -30,11 +30,12 @@ const SkippedByOperator = "added while the zap was paused, and skipped by an ope
 
 // Report is the result of a poll. The ledger alone has what was committed.
 type Report struct {
-	Rows     int    `json:"rows"`     // in the worksheet, below the header
-	Found    int    `json:"found"`    // new rows
-	Waiting  int    `json:"waiting"`  // of Found: not ready yet
-	Held     int    `json:"held"`     // of Found: held for an operator
-	Baseline bool   `json:"baseline"` // first read of the worksheet
+	Rows     int    `json:"rows"`              // in the worksheet, below the header
+	Found    int    `json:"found"`             // new rows
+	Waiting  int    `json:"waiting"`           // of Found: not ready yet
+	Held     int    `json:"held"`              // of Found: held for an operator
+	Repeats  int    `json:"repeats,omitempty"` // rows skipped because their keys are taken
+	Baseline bool   `json:"baseline"`          // first read of the worksheet
 	Doubt    string `json:"doubt,omitempty"`
 	// Partial is the reason why part of the read waits for another read, or "".
 	Partial   string        `json:"partial,omitempty"`

@@ -77,7 +77,8 @@ type Options struct {
 	Queued func(zap string, earlier bool)
 	// Found is called after each commit. first is the number of its first new row.
 	Found func(zap string, c ledger.Poll, first uint64)
-	// Lapsed is called for each waiting row that was discarded. row is its last 1-based sheet row.
+	// Lapsed is called for each waiting row that was discarded, and each waiting or failed one that
+	// was skipped because its key is taken. row is its last 1-based sheet row.
 	Lapsed func(zap string, row int, o ledger.Outcome)
 	// Polled is called at the end of each poll that read, or tried to read.
 	Polled func(zap string, began time.Time, r Report, err error)

@@ -105,15 +105,17 @@ func behind(now mirror.Now) error {
 // mayTry reports whether no other process is active and this one can take over and has not just
 // handed over.
 func (p *Process) mayTry(now mirror.Now) bool {
-	active, busy := now.Active()
-	// An own lease means that the response to the acquisition was lost.
-	busy = busy && active.ID != p.o.Mirror.Self().ID
+	_, busy := p.otherActive(now)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if busy {
-		p.waiting, p.activePlan = time.Time{}, active.Plan
-	}
 	return !busy && p.state.Trouble == nil && !time.Now().Before(p.waiting)
+}
+
+// otherActive returns the other machine that is active, if there is one. An own lease means that
+// the response to the acquisition was lost.
+func (p *Process) otherActive(now mirror.Now) (mirror.Seen, bool) {
+	active, busy := now.Active()
+	return active, busy && active.ID != p.o.Mirror.Self().ID
 }
 
 // promote makes the cache the state of a term that has just begun, after following the last commits
@@ -138,7 +140,10 @@ func (p *Process) promote(ctx context.Context, l *ledger.Ledger, term *mirror.Te
 		return fmt.Errorf("%w: %w", errTakeOver, err)
 	}
 	p.o.Log.Info("this machine is now active", zap.Uint64("commit", l.Position().Commit))
-	if p.activePlan != "" && p.activePlan != p.o.Plan() {
+	p.mu.Lock()
+	differs := p.activePlan != "" && p.activePlan != p.o.Plan()
+	p.mu.Unlock()
+	if differs {
 		p.o.Log.Warn("the configuration differs from that of the previously active machine",
 			zap.String("next", "compare rowtap.yaml and zaps/ on both machines, then: rowtap reload"))
 	}

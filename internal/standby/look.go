@@ -31,6 +31,9 @@ func (p *Process) look(ctx context.Context) (mirror.Now, error) {
 	defer p.mu.Unlock()
 	if p.prepared = err == nil; p.prepared {
 		p.state.Now, p.state.At = now, time.Now()
+		if other, busy := p.otherActive(now); busy {
+			p.waiting, p.activePlan = time.Time{}, other.Plan
+		}
 	}
 	return now, err
 }

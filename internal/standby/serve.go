@@ -43,6 +43,11 @@ func (p *Process) serve(ctx context.Context, l *ledger.Ledger, term *mirror.Term
 	if ctx.Err() == nil {
 		p.o.Log.Warn("this machine is no longer active", zap.Error(why))
 	}
+	if errors.Is(cause, errHandOver) { // before the lease is free: the next look may see another process active
+		p.mu.Lock()
+		p.waiting = time.Now().Add(stepBack)
+		p.mu.Unlock()
+	}
 	if !errors.Is(cause, ledger.ErrNotActive) && !errors.Is(why, mirror.ErrAhead) { // while that lease lasts, all others hear of it
 		if releaseErr := giveUp(ctx, term); releaseErr != nil {
 			p.o.Log.Warn("the lease was not released and will expire", zap.Error(releaseErr))
@@ -53,9 +58,6 @@ func (p *Process) serve(ctx context.Context, l *ledger.Ledger, term *mirror.Term
 		_ = p.note(lookErr)
 	}
 	p.mu.Lock()
-	if errors.Is(cause, errHandOver) {
-		p.waiting = time.Now().Add(stepBack)
-	}
 	close(p.ceased)
 	p.mu.Unlock()
 	return err

@@ -56,17 +56,16 @@ type State struct {
 type Process struct {
 	o Options
 
-	mu      sync.Mutex
-	state   State
-	cease   context.CancelCauseFunc // ends the active role; nil while standing by
-	waiting time.Time               // set by a handover: no takeover before this
-	ceased  chan struct{}           // closed when the active role has ended
+	mu         sync.Mutex
+	state      State
+	activePlan string                  // of the last other active machine
+	cease      context.CancelCauseFunc // ends the active role; nil while standing by
+	waiting    time.Time               // set by a handover: no takeover before this, until another is active
+	ceased     chan struct{}           // closed when the active role has ended
 
 	cache *ledger.Ledger // while standing by; nil if closed or in use by the active role
 
 	prepared bool // the tables existed at the last query
-
-	activePlan string // of the last other active machine; used only by the loop of Run
 }
 
 var (

@@ -54,7 +54,7 @@ var Streams = []string{"GET /api/v1/events", "GET /api/v1/state/backup", "POST /
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v1/status", s.status)
-	mux.HandleFunc("GET /api/v1/deliveries", s.deliveries)
+	mux.HandleFunc("GET /api/v1/deliveries", s.Deliveries)
 	mux.HandleFunc("GET /api/v1/deliveries/{zap}/{number}", s.delivery)
 	mux.HandleFunc("POST /api/v1/deliveries/{action}", s.act)
 	mux.HandleFunc("GET /api/v1/zaps/{zap}/rows/{row}", s.why)
@@ -158,59 +158,6 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	respond(w, body)
 }
 
-func (s *Server) status(w http.ResponseWriter, r *http.Request) {
-	st, err := s.Engine.Status(r.Context())
-	if err != nil {
-		s.failed(w, err)
-		return
-	}
-	respond(w, st)
-}
-
-func (s *Server) deliveries(w http.ResponseWriter, r *http.Request) {
-	const usual = 50
-	values := r.URL.Query()
-	q := ledger.Query{Zap: values.Get("zap"), Before: values.Get("before"), Limit: usual}
-	if text := values.Get("state"); text != "" {
-		state, err := ledger.ParseState(text)
-		if err != nil {
-			problem.Write(w, http.StatusBadRequest, err.Error(), "states are waiting, queued, sent, validated, skipped, failed, held and discarded")
-			return
-		}
-		q.State = state
-	}
-	for name, to := range map[string]*int{"row": &q.Row, "limit": &q.Limit} {
-		text := values.Get(name)
-		if text == "" {
-			continue
-		}
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 0 {
-			problem.Write(w, http.StatusBadRequest, name+" must be a whole number, not "+problem.Quote(text), "")
-			return
-		}
-		*to = n
-	}
-	if q.Zap != "" && !s.knownZap(r.Context(), w, q.Zap) {
-		return
-	}
-	list := newList(w)
-	err := s.Engine.EachDelivery(r.Context(), q, func(d ledger.Delivery) error { return list.add(s.Show(r.Context(), d)) })
-	if err == nil {
-		err = list.end()
-	}
-	switch {
-	case err == nil:
-	case !list.begun:
-		s.failed(w, err)
-	default:
-		if r.Context().Err() == nil && list.broken == nil {
-			s.Log.Error("list of deliveries is incomplete", zap.Error(err))
-		}
-		panic(http.ErrAbortHandler) // the client must notice that the list is incomplete
-	}
-}
-
 func (s *Server) delivery(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("zap")
 	n, err := strconv.ParseUint(r.PathValue("number"), 10, 64)
@@ -239,15 +186,8 @@ func (s *Server) act(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, http.StatusNotFound, "deliveries can be replayed, released and discarded, not "+problem.Quote(string(action)), "")
 		return
 	}
-	var selected engine.Selection
-	if !read(w, r, &selected) {
-		return
-	}
-	if len(selected.IDs) == 0 && selected.Zap == "" && selected.State == 0 {
-		problem.Write(w, http.StatusBadRequest, "no deliveries are selected", `send {"ids": ["ZAP/NUMBER"]} or {"zap": "ZAP", "state": "failed"}`)
-		return
-	}
-	if selected.Zap != "" && !s.knownZap(r.Context(), w, selected.Zap) {
+	selected, ok := s.readSelection(w, r)
+	if !ok {
 		return
 	}
 	done, err := s.Engine.Act(r.Context(), action, selected)
@@ -273,16 +213,42 @@ func (s *Server) knownZap(ctx context.Context, w http.ResponseWriter, name strin
 func (s *Server) pause(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Reason string `json:"reason"`
+		For    string `json:"for"` // a duration such as 1h; "": until it is resumed
 	}
 	if !read(w, r, &body) {
 		return
 	}
 	name := r.PathValue("zap")
+	if body.For != "" {
+		s.pauseFor(w, r, name, body.Reason, body.For)
+		return
+	}
 	if err := s.Engine.Pause(r.Context(), name, body.Reason); err != nil {
 		s.failed(w, err)
 		return
 	}
 	respond(w, map[string]any{"zap": name, "state": engine.Paused})
+}
+
+// pauseFor pauses a zap for a time.
+func (s *Server) pauseFor(w http.ResponseWriter, r *http.Request, name, reason, lasting string) {
+	d, err := time.ParseDuration(lasting)
+	if err != nil {
+		problem.Write(w, http.StatusBadRequest, "for: "+problem.Quote(lasting)+" is not a duration", "use a duration such as 90s, 90m or 24h")
+		return
+	}
+	done, err := s.Engine.PauseFor(r.Context(), name, reason, d)
+	if err != nil {
+		s.failed(w, err)
+		return
+	}
+	paused := map[string]any{"zap": name, "state": engine.Paused}
+	if done.Kept {
+		paused["kept"], paused["reason"] = true, done.Reason
+	} else {
+		paused["resume_at"] = done.ResumeAt
+	}
+	respond(w, paused)
 }
 
 func (s *Server) resume(w http.ResponseWriter, r *http.Request) {
@@ -313,7 +279,7 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
-	err := s.Engine.Reload(r.Context())
+	runs, err := s.Engine.ReloadRuns(r.Context())
 	if err != nil {
 		reloadFailed(w, err)
 		return
@@ -323,7 +289,7 @@ func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
 		s.failed(w, err)
 		return
 	}
-	done := map[string]any{"reloaded": true, "zaps": len(s.Engine.Config().Zaps), "moved": moved}
+	done := map[string]any{"reloaded": true, "zaps": len(s.Engine.Config().Zaps), "moved": moved, "runs": runs}
 	if frozen := s.Engine.FrozenSecrets(); len(frozen) > 0 {
 		done["frozen_secrets"] = frozen
 	}
@@ -395,8 +361,12 @@ func (s *Server) ProblemOf(err error) problem.Details {
 		status = http.StatusNotFound
 	case errors.Is(err, engine.ErrPaused), errors.Is(err, engine.ErrNotPaused), errors.Is(err, engine.ErrDisabled), errors.Is(err, engine.ErrRemoved):
 		status = http.StatusConflict
+	case errors.Is(err, engine.ErrTooLongAgo), errors.Is(err, engine.ErrFuture):
+		status = http.StatusBadRequest
 	case errors.Is(err, ledger.ErrUnknown):
 		status, next = http.StatusNotFound, "rowtap history lists the deliveries"
+	case errors.Is(err, engine.ErrPauseTime):
+		status = http.StatusBadRequest
 	case errors.Is(err, ledger.ErrBadID):
 		status, next = http.StatusBadRequest, "a delivery ID is ZAP/NUMBER; rowtap history lists the deliveries"
 	case errors.Is(err, context.Canceled): // by the client, or by a stop

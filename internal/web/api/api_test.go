@@ -28,9 +28,13 @@ const testToken = webtest.Token
 func open(t *testing.T) (http.Handler, *webtest.Engine) {
 	t.Helper()
 	e := webtest.New(t)
+	return handlerOf(e), e
+}
+
+func handlerOf(e *webtest.Engine) http.Handler {
 	return web.New(web.Options{
 		Engine: e.Engine, Token: config.NewSecret(webtest.Token), Hosts: []string{"rowtap.example.com"}, Log: zap.NewNop(),
-	}), e
+	})
 }
 
 func TestDeliveries(t *testing.T) {
@@ -144,5 +148,30 @@ func TestBackupOpens(t *testing.T) {
 	defer func() { _ = l.Close() }()
 	if _, found, err := l.Delivery(t.Context(), "old", 1); err != nil || !found {
 		t.Errorf("the copy lacks old/1: %v %v", found, err)
+	}
+}
+
+// TestPauseFor: a pause with a timer, and one that the zap had before.
+func TestPauseFor(t *testing.T) {
+	e := webtest.NewOf(t, "a")
+	h := web.New(web.Options{Engine: e.Engine, Token: config.NewSecret(webtest.Token), Log: zap.NewNop()})
+	for _, tt := range []struct {
+		path, body string
+		status     int
+		want       string
+	}{
+		{"a/pause", `{"for":"1h"}`, 200, `"resume_at":"20`},
+		{"a/pause", `{"for":"soon"}`, 400, "is not a duration"},
+		{"a/pause", `{"for":"1ms"}`, 400, "a pause lasts from 1s to 366 days"},
+		{"b/pause", `{"for":"1h"}`, 404, "no such zap"},
+		{"a/pause", `{"reason":"broken list"}`, 200, `"state":"paused"`},
+		{"a/pause", `{"for":"1h"}`, 200, `"kept":true,"reason":"broken list"`},
+	} {
+		if status, body := webtest.Ask(t, h, "POST", "/api/v1/zaps/"+tt.path, tt.body); status != tt.status || !strings.Contains(body, tt.want) {
+			t.Errorf("%s %s = %d %s, want %d with %s", tt.path, tt.body, status, body, tt.status, tt.want)
+		}
+	}
+	if status, body := webtest.Ask(t, h, "POST", "/api/v1/reload", ""); status != 200 || !strings.Contains(body, `"runs":[]`) {
+		t.Errorf("reload: %d %s", status, body)
 	}
 }

@@ -63,7 +63,7 @@ func (s *Server) deliveryViewOf(r *http.Request, name string, n uint64) (v deliv
 	v.WholeDelivery = s.API.ShowWhole(r.Context(), d, now)
 	v.RowCells = shownCells(d, s.Engine.Hidden(r.Context(), d))
 	v.Gone, v.Back = d.DeletedInSheet, r.URL.Path
-	v.Replayable = d.State == ledger.Failed || engine.SkippedByOperator(d)
+	v.Replayable = d.State == ledger.Failed || engine.Replayable(d)
 	v.Fields, v.Differs = recordFields(v.Record, v.SentRecord)
 	v.FailsAgain = v.failsAgain()
 	v.SheetLink = rowLink(v.Delivery, d.DeletedInSheet)

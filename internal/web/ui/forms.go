@@ -25,8 +25,14 @@ func (s *Server) zapForm(w http.ResponseWriter, r *http.Request) {
 	var err error
 	switch r.PathValue("do") {
 	case "pause":
-		err = s.Engine.Pause(r.Context(), name, strings.TrimSpace(r.PostFormValue("reason")))
+		reason := strings.TrimSpace(r.PostFormValue("reason"))
 		f.Text = name + " is paused: it neither polls nor sends"
+		if r.PostFormValue("for") == "" {
+			err = s.Engine.Pause(r.Context(), name, reason)
+			break
+		}
+		f.Text += ", and resumes in 1 hour"
+		_, err = s.Engine.PauseFor(r.Context(), name, reason, pauseTime)
 	case "resume":
 		skip := r.PostFormValue("skip") != ""
 		if skip && r.PostFormValue("sure") == "" {
@@ -99,6 +105,12 @@ func (s *Server) deliveriesForm(w http.ResponseWriter, r *http.Request) {
 		}
 		sel.State = parsed
 	}
+	p := periodOf(r.PostForm)
+	if p.Wrong != "" {
+		s.showProblem(w, r, http.StatusBadRequest, p.Wrong, "")
+		return
+	}
+	sel.Since, sel.Until, sel.Error = p.since, p.until, p.Error
 	home := "/"
 	if sel.Zap != "" {
 		home = zapPath(sel.Zap)
@@ -151,6 +163,11 @@ func (s *Server) moreThanSeen(r *http.Request, sel engine.Selection) (int64, err
 	if err != nil {
 		seen = 0 // the reader is asked
 	}
+	if periodOf(r.PostForm).limits() {
+		sel.DryRun = true
+		would, err := s.Engine.Act(r.Context(), engine.Action(r.PostFormValue("do")), sel)
+		return int64(would.Count+would.Stale) - seen, err
+	}
 	stored, err := s.Engine.StoredZap(r.Context(), sel.Zap)
 	return map[ledger.State]int64{ledger.Failed: stored.Counts.Failed, ledger.Held: stored.Counts.Held}[sel.State] - seen, err
 }
@@ -160,6 +177,9 @@ func askFor(action engine.Action, sel engine.Selection) confirmation {
 	what := quantity.Count(len(sel.IDs), "delivery")
 	if len(sel.IDs) == 0 {
 		what = fmt.Sprintf("all %s deliveries of %s", sel.State, sel.Zap)
+	}
+	if sel.Error != "" {
+		what += fmt.Sprintf(" with the error %q", sel.Error)
 	}
 	if len(sel.IDs) == 1 {
 		what = sel.IDs[0]
@@ -197,6 +217,10 @@ func describeDone(d engine.Done) flash {
 		f.Hint = fmt.Sprintf("%s works on %s deliveries; to send one again, open its page",
 			d.Action, strings.Join(stateNames(d.Action.States(false)), " or "))
 	}
+	if d.Repeats > 0 {
+		f.Text += fmt.Sprintf("; %s skipped, because other rows have taken their keys", quantity.Count(d.Repeats, "delivery"))
+		f.Hint = "replay one from its own page to send it nevertheless"
+	}
 	if len(d.Edited) > 0 && d.Count > 0 {
 		f.Text += "; the current configuration is used, but newer files are on disk: " + strings.Join(d.Edited, ", ")
 		f.Hint = cmp.Or(f.Hint, "reload the configuration, then replay what fails")
@@ -215,7 +239,11 @@ func stateNames(states []ledger.State) []string {
 // reloadForm reloads the configuration.
 func (s *Server) reloadForm(w http.ResponseWriter, r *http.Request) {
 	f := flash{Text: "The configuration was reloaded"}
-	if err := s.Engine.Reload(r.Context()); err != nil {
+	runs, err := s.Engine.ReloadRuns(r.Context())
+	if len(runs) > 0 {
+		f.Text += "; runs changed: " + runsText(runs)
+	}
+	if err != nil {
 		f = flash{Text: err.Error(), Hint: "the current configuration stays in force; correct the files, then: rowtap check", Bad: true}
 		if wrong, ok := errors.AsType[config.Diagnostics](err); ok && len(wrong) > 0 {
 			f.Text = fmt.Sprintf("the configuration is invalid: %s, the first: %s", quantity.Count(len(wrong), "mistake"), wrong[0].String())
@@ -226,6 +254,23 @@ func (s *Server) reloadForm(w http.ResponseWriter, r *http.Request) {
 		f = f.with(moved)
 	}
 	s.goBack(w, r, f, "/")
+}
+
+// runsText lists zaps whose runs have changed, each with its next run.
+func runsText(runs []engine.Runs) string {
+	const most = 5
+	var parts []string
+	for _, r := range runs[:min(len(runs), most)] {
+		next := "none"
+		if len(r.Next) > 0 {
+			next = r.Next[0].Format("2006-01-02 15:04:05 UTC")
+		}
+		parts = append(parts, r.Zap+" (next: "+next+")")
+	}
+	if more := len(runs) - most; more > 0 {
+		parts = append(parts, fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // with adds the results of moves to other worksheets, and the first of their hints.

@@ -33,6 +33,9 @@ type overview struct {
 	Before   string // link to the previous page; "": this is the first
 	After    string // link to the next page; "": this is the last
 
+	CanPause  bool // any zap runs
+	CanResume bool // any zap is paused
+
 	Validated bool // any zap is in shadow mode, or has rows that were validated in it
 }
 
@@ -128,6 +131,8 @@ func (s *Server) overviewOf(st engine.Status, q choice, now time.Time) overview 
 			o.Zaps = append(o.Zaps, line)
 		}
 	}
+	o.CanPause = counts[engine.Running]+counts[engine.NeedsHand] > 0
+	o.CanResume = counts[engine.Paused] > 0
 	o.turnTo(q)
 	for i := range o.Zaps {
 		o.Zaps[i].Plot = newPlot(of, now, false)

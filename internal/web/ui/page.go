@@ -63,7 +63,7 @@ func New(o Options) *Server {
 	}
 	s.version = hex.EncodeToString(sum.Sum(nil)[:6])
 	shared := template.Must(template.New("").Funcs(functions).ParseFS(files, "templates/frame.html", "templates/parts.html"))
-	for _, name := range []string{"login", "overview", "zap", "delivery", "why", "confirm", "problem", "unready"} {
+	for _, name := range []string{"login", "overview", "zap", "find", "delivery", "why", "confirm", "problem", "unready"} {
 		s.templates[name] = template.Must(template.Must(shared.Clone()).ParseFS(files, "templates/"+name+".html"))
 	}
 	return s
@@ -74,6 +74,8 @@ func New(o Options) *Server {
 func (s *Server) Handler() http.Handler {
 	inside := http.NewServeMux()
 	inside.HandleFunc("GET /{$}", s.overview)
+	inside.HandleFunc("GET /find", s.findPage)
+	inside.HandleFunc("GET /deliveries.csv", s.csvFile)
 	inside.HandleFunc("GET /zaps/{zap}", s.zapPage)
 	inside.HandleFunc("GET /zaps/{zap}/why", s.whyPage)
 	inside.HandleFunc("GET /deliveries/{zap}/{number}", s.deliveryPage)
@@ -81,6 +83,8 @@ func (s *Server) Handler() http.Handler {
 	inside.HandleFunc("POST /zaps/{zap}/{do}", s.zapForm)
 	inside.HandleFunc("POST /deliveries", s.deliveriesForm)
 	inside.HandleFunc("POST /reload", s.reloadForm)
+	inside.HandleFunc("POST /pause-all", s.pauseAllForm)
+	inside.HandleFunc("POST /resume-all", s.resumeAllForm)
 	inside.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.showProblem(w, r, http.StatusNotFound, "There is nothing at "+r.URL.Path, "")
 	})

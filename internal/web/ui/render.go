@@ -20,8 +20,10 @@ type frame struct {
 	Version string
 	Logout  bool
 	Flash   *flash
-	Assets  string // their version
-	Main    any
+	// Identity is what the search box on every page contains.
+	Identity string
+	Assets   string // their version
+	Main     any
 }
 
 type crumb struct{ Name, Path string }

@@ -16,6 +16,7 @@ type search struct {
 	text   string       // a sheet row, a delivery's #number, or a part of an identity; "": all
 	before string
 	span   string // of the plot
+	period
 }
 
 // history is a page of deliveries, newest first.
@@ -30,14 +31,14 @@ type history struct {
 const (
 	linesPerPage = 50
 	// searchTime limits how long a search reads before it shows what it has found: there is no
-	// index of identities or rows.
+	// index of parts of identities, of rows, or of errors.
 	searchTime = 300 * time.Millisecond
 )
 
 // search returns a page of deliveries. A number is a sheet row, or a part of an identity if no
 // delivery is of that row.
 func (s *Server) search(ctx context.Context, q search) (history, error) {
-	query := ledger.Query{Zap: q.zap, State: q.state, Before: q.before}
+	query := ledger.Query{Zap: q.zap, State: q.state, Before: q.before, Since: q.since, Until: q.until, Error: q.Error}
 	text := strings.ToLower(q.text)
 	of := strings.ToLower(q.zap) + "/"
 	if number, ok := strings.CutPrefix(strings.TrimPrefix(text, of), "#"); ok || strings.HasPrefix(text, of) {
@@ -61,7 +62,7 @@ func (s *Server) search(ctx context.Context, q search) (history, error) {
 // scan reads deliveries until a page is full, or for searchTime.
 func (s *Server) scan(ctx context.Context, q search, query ledger.Query, text string) (history, error) {
 	began := time.Now()
-	more := func() bool { return text == "" && query.Row == 0 || time.Since(began) < searchTime }
+	more := func() bool { return text == "" && query.Row == 0 && !q.limits() || time.Since(began) < searchTime }
 	var found []ledger.Delivery
 	var last ledger.Found
 	for ok := true; ok; ok = len(found) <= linesPerPage && last.Before != "" && more() {
@@ -119,9 +120,27 @@ func (s *Server) lineOf(ctx context.Context, d ledger.Delivery) (line historyLin
 
 // link returns the address of the page of deliveries before one; "" is the first page.
 func (q search) link(before string) string {
-	state := ""
+	query := q.query()
+	query["q"], query["before"], query["span"] = q.text, before, q.span
+	return address(zapPath(q.zap), query)
+}
+
+// query returns the parameters by which the API selects deliveries, too.
+func (q search) query() map[string]string {
+	query := map[string]string{"since": q.From, "until": q.To, "error": q.Error}
 	if q.state != 0 {
-		state = q.state.String()
+		query["state"] = q.state.String()
 	}
-	return address(zapPath(q.zap), map[string]string{"q": q.text, "before": before, "state": state, "span": q.span})
+	return query
+}
+
+// csv returns the address of a CSV file with the deliveries of a search without a text; "" if it has
+// one, which the API does not search for.
+func (q search) csv() string {
+	if q.text != "" {
+		return ""
+	}
+	query := q.query()
+	query["zap"] = q.zap
+	return csvLink(query)
 }

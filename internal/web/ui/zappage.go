@@ -30,6 +30,9 @@ type zapView struct {
 	Back       string // the address of this page
 	All        string // the action for all deliveries of the state shown: replay, release; "": none
 	AllCount   int64
+	CSV        string       // link to the deliveries shown; "": there is none
+	Failures   []reasonLine // why deliveries failed
+	period
 	history
 }
 
@@ -56,7 +59,7 @@ func (s *Server) zapPage(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("zap")
 	s.show(w, r, view{
 		name: "zap", of: name, frame: frame{Title: name, Trail: []crumb{{"Zaps", "/"}}},
-		still:  r.URL.Query().Get("q") != "", // a search is too expensive to repeat
+		still:  r.URL.Query().Get("q") != "" || periodOf(r.URL.Query()).limits(), // a search is too expensive to repeat
 		shared: true,
 		main:   func(now *snapshot) (any, error) { return s.zapViewOf(r.Context(), now, name, r.URL) },
 	})
@@ -97,15 +100,38 @@ func (s *Server) zapViewOf(ctx context.Context, now *snapshot, name string, at *
 	if err != nil {
 		v.State, state = "", 0
 	}
-	q := search{zap: name, state: state, text: v.Search, span: query.Get("span"), before: query.Get("before")}
+	v.period = periodOf(query)
+	q := search{zap: name, state: state, text: v.Search, span: query.Get("span"), before: query.Get("before"), period: v.period}
 	v.Spans = of.choices(func(name string) string { q := q; q.span = name; return q.link(q.before) })
 	v.tabs(q, stored.Counts)
 	v.Back = (&url.URL{Path: at.Path, RawQuery: query.Encode()}).String()
-	v.history, err = s.search(ctx, q)
-	if err != nil {
-		return nil, err
+	v.CSV = q.csv()
+	if v.Failed > 0 {
+		if err := v.groupFailures(ctx, s, q); err != nil {
+			return nil, err
+		}
 	}
-	return v, nil
+	if v.Wrong != "" {
+		return v, nil
+	}
+	v.history, err = s.search(ctx, q)
+	return v, err
+}
+
+// maxReasons limits the list of reasons.
+const maxReasons = 20
+
+// groupFailures groups the failed deliveries by reason.
+func (v *zapView) groupFailures(ctx context.Context, s *Server, q search) error {
+	reasons, err := s.Engine.Reasons(ctx, v.Zap, ledger.Failed)
+	if err != nil {
+		return err
+	}
+	for _, r := range reasons[:min(len(reasons), maxReasons)] {
+		of := search{zap: v.Zap, state: ledger.Failed, span: q.span, period: period{Error: r.Text}}
+		v.Failures = append(v.Failures, reasonLine{r, of.link("")})
+	}
+	return nil
 }
 
 func (v *zapView) describe(s *Server, z *config.Zap, stored ledger.Zap) {
@@ -152,7 +178,7 @@ func (v *zapView) tabs(q search, c ledger.Counts) {
 			continue // most zaps have never been in shadow mode
 		}
 		v.Tabs = append(v.Tabs, stateTab{t.state.String(), path(t.state), t.count, on})
-		if on && t.count > 0 && v.Search == "" {
+		if on && t.count > 0 && v.Search == "" && !q.limits() {
 			v.AllCount = t.count
 			v.All = map[ledger.State]string{ledger.Failed: string(engine.Replay), ledger.Held: string(engine.Release)}[t.state]
 		}

@@ -37,6 +37,23 @@ type Engine struct {
 // New returns an engine without zaps, and a ledger with one held delivery: old/1, of sheet row 7.
 func New(t *testing.T) *Engine {
 	t.Helper()
+	return NewOf(t)
+}
+
+// settings has the accounts of the zaps of NewOf, which do not exist.
+const settings = `google_accounts: {marketing: {credentials_file: google.json, endpoint: "http://127.0.0.1:9/"}}
+clevertap_accounts: {production: {account_id: A, passcode: P, endpoint: "http://127.0.0.1:9"}}
+`
+
+const zapFile = `enabled: true
+schedule: "@every 1h"
+trigger: {app: google_sheets, event: new_spreadsheet_row, account: marketing, spreadsheet: book, worksheet: Signups}
+action: {app: clevertap, event: create_update_user_profile, account: production, identity: "{{Email}}"}
+`
+
+// NewOf is New with zaps, by name.
+func NewOf(t *testing.T, zaps ...string) *Engine {
+	t.Helper()
 	l, err := ledger.Open(ledger.Options{Path: filepath.Join(t.TempDir(), "rowtap.db")})
 	if err != nil {
 		t.Fatal(err)
@@ -61,8 +78,22 @@ func New(t *testing.T) *Engine {
 	e := &Engine{Ledger: l}
 	e.Hide(t, ledger.Hides{})
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "rowtap.yaml"), []byte("{}\n"), 0o600); err != nil {
-		t.Fatal(err)
+	files := map[string]string{"rowtap.yaml": "{}\n"}
+	if len(zaps) > 0 {
+		files["rowtap.yaml"] = settings
+		files["google.json"] = `{"type": "authorized_user", "client_id": "c", "client_secret": "s", "refresh_token": "r"}`
+	}
+	for _, name := range zaps {
+		files["zaps/"+name+".yaml"] = zapFile
+	}
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	load := func() (*plan.Plan, error) { return plan.Load(dir, os.LookupEnv, "test") }
 	loaded, err := load()

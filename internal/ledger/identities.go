@@ -1,0 +1,308 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	"github.com/cespare/xxhash/v2"
+	"go.etcd.io/bbolt"
+)
+
+// The index of identities finds the deliveries of a user without decoding all chunks. It is derived
+// from the other values: it is in no sum, in no mirror, and can be dropped. The bucket "identities"
+// has one bucket per zap, with one value per chunk of the zap's bucket state, under the same key: a
+// 32-bit hash per delivery. A search reads the hashes of all chunks, 4 MB for 1,000,000 deliveries,
+// and decodes the chunks with a match.
+//
+// A tree from hashes to deliveries would be slower to keep up to date, because the hashes of an
+// upload of 1,000 rows are in 1,000 pages. Here they are in one value, and no decision writes it:
+// [Ledger.IndexIdentities] does, from time to time. A value contains the checksum of the chunk that
+// it was made from, so an outdated one is recognized, and its chunk is searched without it. This
+// covers a file of an older release, a restored backup, and the copy of a mirrored state.
+
+const bucketIdentities = "identities"
+
+// Identifier returns the identities of a zap's deliveries that have none stored, because they were
+// not sent. The ledger does not know mappings, so its caller does this.
+type Identifier struct {
+	// Make returns the identity of a delivery, "" if it has none. nil: none has one.
+	Make func(Delivery) string
+	// Version changes whenever Make may return something else for the same delivery.
+	Version uint64
+	// Hidden means that the zap's identities must not be shown, so no search finds them.
+	Hidden bool
+}
+
+// of returns the identity of a delivery: the stored one, otherwise the one that Make returns.
+func (i Identifier) of(d Delivery) string {
+	if d.Identity != "" || i.Make == nil {
+		return d.Identity
+	}
+	return i.Make(d)
+}
+
+// version returns the version as stored, which differs from that of an Identifier without Make.
+func (i Identifier) version() uint64 {
+	if i.Make == nil {
+		return 0
+	}
+	return i.Version
+}
+
+// foldIdentity returns the form in which identities are compared: letter case does not matter.
+func foldIdentity(identity string) string { return strings.ToLower(identity) }
+
+// hashIdentity returns the hash of an identity in the index; 0 for none.
+func hashIdentity(identity string) uint32 {
+	if identity == "" {
+		return 0
+	}
+	return max(uint32(xxhash.Sum64String(foldIdentity(identity))), 1)
+}
+
+// hashes is a value of the index.
+type hashes struct {
+	chunk   []byte // checksum of the chunk that it is of
+	made    bool   // some of the identities were made by an Identifier
+	version uint64 // of that Identifier
+	base    uint64 // number of the first delivery
+	list    []byte // 4 bytes per delivery, little-endian
+}
+
+// chunkSum returns the checksum of a stored chunk, which its value begins with.
+func chunkSum(value []byte) []byte { return value[:min(len(value), sealHead)] }
+
+// encodeHashes returns the value of a chunk in the index.
+func encodeHashes(key []byte, h hashes) []byte {
+	b := append(newSeal(sealHead+24+len(h.list)), h.chunk...)
+	b = appendUvarint(binary.LittleEndian.AppendUint64(appendBool(b, h.made), h.version), h.base)
+	return finishSeal(key, append(b, h.list...))
+}
+
+// readHashes returns the value of a stored chunk in the index. ok is false if there is none, or one
+// of another content or Identifier, or a damaged one: then the chunk must be searched without it.
+func readHashes(index *bbolt.Bucket, key, chunk []byte, version uint64) (h hashes, ok bool) {
+	if index == nil {
+		return hashes{}, false
+	}
+	payload, err := unseal(key, index.Get(key))
+	if err != nil || len(payload) < sealHead+1+8 {
+		return hashes{}, false
+	}
+	h.chunk, payload = payload[:sealHead], payload[sealHead:]
+	h.made, payload = payload[0] != 0, payload[1:]
+	h.version, payload = binary.LittleEndian.Uint64(payload), payload[8:]
+	base, n := binary.Uvarint(payload)
+	if n <= 0 {
+		return hashes{}, false
+	}
+	h.base, h.list = base, payload[n:]
+	return h, bytes.Equal(h.chunk, chunkSum(chunk)) && (!h.made || h.version == version)
+}
+
+// find returns the numbers of the deliveries with a hash, in order.
+func (h hashes) find(hash uint32) (numbers []uint64) {
+	for i := 0; i+4 <= len(h.list); i += 4 {
+		if binary.LittleEndian.Uint32(h.list[i:]) == hash {
+			numbers = append(numbers, h.base+uint64(i/4))
+		}
+	}
+	return numbers
+}
+
+// of reports whether the hashes of stored identities are those of a chunk.
+func (h hashes) of(c *chunk) bool {
+	if h.base != c.base || len(h.list) != 4*len(c.entries) {
+		return false
+	}
+	for i := range c.entries {
+		id := c.entries[i].identity
+		if id != "" && binary.LittleEndian.Uint32(h.list[4*i:]) != hashIdentity(id) {
+			return false
+		}
+	}
+	return true
+}
+
+// indexOf returns the bucket of a zap in the index, nil if there is none.
+func indexOf(tx *bbolt.Tx, zap string) *bbolt.Bucket {
+	all := tx.Bucket([]byte(bucketIdentities))
+	if all == nil {
+		return nil
+	}
+	return all.Bucket([]byte(zap))
+}
+
+// forget removes the hashes of a chunk from the index. Decisions that remove identities or change
+// rows call it; after all others the hashes are just outdated.
+func (w writeTx) forget(zap string, first uint64) error {
+	index := indexOf(w.Tx, zap)
+	if index == nil {
+		return nil
+	}
+	return index.Delete(key(first))
+}
+
+// forgetZap removes a zap from the index.
+func (w writeTx) forgetZap(zap string) error {
+	if indexOf(w.Tx, zap) == nil {
+		return nil
+	}
+	return w.Bucket([]byte(bucketIdentities)).DeleteBucket([]byte(zap))
+}
+
+// IndexIdentities brings the index of identities up to date, in short transactions. It processes
+// chunks with about limit deliveries in total and returns a number; less than limit means that
+// nothing is left to do now. Searches return the same without it, more slowly. It writes nothing if
+// the index is up to date.
+func (l *Ledger) IndexIdentities(ctx context.Context, identify func(zap string) Identifier, limit int) (done int, err error) {
+	zaps, err := l.Zaps(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var all []indexed
+	for _, zap := range zaps {
+		found, n, err := l.unindexed(ctx, zap, identify(zap), limit-done)
+		if err != nil {
+			return 0, fmt.Errorf("index the identities of zap %s: %w", zap, err)
+		}
+		all = append(all, found...)
+		if done += n; done >= limit {
+			break
+		}
+	}
+	if len(all) == 0 {
+		return 0, nil
+	}
+	err = l.update(ctx, func(w writeTx) error {
+		for _, one := range all {
+			if err := w.index(one); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("index identities: %w", err)
+	}
+	return done, nil
+}
+
+// chunkCost is how many deliveries a chunk counts as, besides its own, because it is a value.
+const chunkCost = 100
+
+// indexed is the hashes of a chunk, to be stored; without a list, to be removed.
+type indexed struct {
+	zap   string
+	first uint64
+	hashes
+}
+
+// index stores the hashes of a chunk, unless the chunk has changed since.
+func (w writeTx) index(one indexed) error {
+	b, k := bucketOf(w.Tx, one.zap), key(one.first)
+	if b == nil {
+		return nil
+	}
+	if chunk := b.Bucket([]byte(bucketState)).Get(k); chunk == nil || one.list == nil {
+		return w.forget(one.zap, one.first)
+	} else if !bytes.Equal(chunkSum(chunk), one.chunk) {
+		return nil
+	}
+	all, err := w.CreateBucketIfNotExists([]byte(bucketIdentities))
+	if err != nil {
+		return err
+	}
+	index, err := bucketIn(all, one.zap)
+	if err != nil {
+		return err
+	}
+	return index.Put(k, encodeHashes(k, one.hashes))
+}
+
+// unindexed returns the hashes of chunks of a zap whose stored ones are outdated, with at least
+// limit deliveries if there are as many, and what counts against the limit. Of a zap that hides its
+// identities, it returns what is to be removed.
+func (l *Ledger) unindexed(ctx context.Context, zap string, by Identifier, limit int) (all []indexed, deliveries int, err error) {
+	var outdated []uint64
+	err = l.view(ctx, func(tx *bbolt.Tx) error {
+		outdated, err = outdatedHashes(tx, zap, by, limit/chunkCost+1)
+		return err
+	})
+	for _, first := range outdated {
+		if err != nil || deliveries >= limit {
+			break
+		}
+		one := indexed{zap: zap, first: first}
+		if !by.Hidden {
+			err = l.view(ctx, func(tx *bbolt.Tx) (err error) {
+				one.hashes, err = l.hashesOf(tx, zap, first, by)
+				return err
+			})
+		}
+		all = append(all, one)
+		deliveries += len(one.list)/4 + chunkCost
+	}
+	return all, deliveries, err
+}
+
+// outdatedHashes returns the chunks of a zap whose hashes are outdated, at most limit.
+func outdatedHashes(tx *bbolt.Tx, zap string, by Identifier, limit int) (outdated []uint64, err error) {
+	b, index := bucketOf(tx, zap), indexOf(tx, zap)
+	if b == nil || by.Hidden && index == nil {
+		return nil, nil
+	}
+	cursor := b.Bucket([]byte(bucketState)).Cursor()
+	if by.Hidden {
+		cursor = index.Cursor()
+	}
+	for k, v := cursor.First(); k != nil && len(outdated) < limit; k, v = cursor.Next() {
+		first, err := numberOf(k)
+		if err != nil {
+			return nil, damaged(zap, bucketState, 0, err)
+		}
+		if !by.Hidden {
+			if _, ok := readHashes(index, k, v, by.version()); ok {
+				continue
+			}
+		}
+		outdated = append(outdated, first)
+	}
+	return outdated, nil
+}
+
+// hashesOf returns the hashes of a chunk; without a list if there is no such chunk.
+func (l *Ledger) hashesOf(tx *bbolt.Tx, zap string, first uint64, by Identifier) (h hashes, err error) {
+	b := bucketOf(tx, zap)
+	if b == nil {
+		return hashes{}, nil
+	}
+	ch, err := readChunk(l.codec, b, zap, first)
+	if err != nil || ch == nil {
+		return hashes{}, err
+	}
+	h = hashes{
+		chunk: bytes.Clone(chunkSum(b.Bucket([]byte(bucketState)).Get(key(first)))),
+		base:  ch.base, version: by.version(), list: make([]byte, 0, 4*len(ch.entries)),
+	}
+	rows := l.rowsOf(tx, zap)
+	for i := range ch.entries {
+		e := &ch.entries[i]
+		identity := e.identity
+		if identity == "" && !e.tombstone() {
+			h.made = true
+			if by.Make != nil {
+				d, err := rows.delivery(ch.base+uint64(i), e)
+				if err != nil {
+					return hashes{}, err
+				}
+				identity = by.Make(d)
+			}
+		}
+		h.list = binary.LittleEndian.AppendUint32(h.list, hashIdentity(identity))
+	}
+	return h, nil
+}
