@@ -66,7 +66,7 @@ var checks = []struct {
 //	  reboot         rows arrive while the machine reboots, and after a power cut
 //	  container      run --watch as user 65532 on a read-only root without a shell, as in the
 //	                 image; 100 swaps of the ConfigMap's ..data, good and bad
-//	ROWTAP_BOOT_DEB  the package to install; without it, build-deb builds one
+//	ROWTAP_DEB       the package to install; without it, build-deb builds one
 //
 // One check on one release: go test -v -run TestBoot/trixie/watchdog ./systemd
 func TestBoot(t *testing.T) {
@@ -114,23 +114,7 @@ mount -t overlay -o "lowerdir=$1/lower,upperdir=$1/upper,workdir=$1/work" overla
 func buildPackages(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	built := os.Getenv("ROWTAP_BOOT_DEB")
-	if built == "" {
-		build, err := filepath.Abs("build-deb")
-		if err != nil {
-			t.Fatal(err)
-		}
-		cmd := exec.CommandContext(t.Context(), build, "1.2.0")
-		cmd.Dir = dir
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("build-deb: %v\n%s", err, out)
-		}
-		found, err := filepath.Glob(dir + "/rowtap_1.2.0_*.deb")
-		if err != nil || len(found) != 1 {
-			t.Fatalf("built %v, %v", found, err)
-		}
-		built = found[0]
-	}
+	built := packageOf(t)
 	next := filepath.Join(dir, "next")
 	output(t, "dpkg-deb", "--raw-extract", built, next)
 	output(t, "sed", "-i", "s/^Version: .*/&+next/", next+"/DEBIAN/control")
@@ -500,9 +484,13 @@ func packageLife(s *service) {
 	}
 
 	s.add(1)
-	t.Log(s.run("apt-get", "install", "-qqy", "-o", "Dpkg::Use-Pty=0", "/root/old.deb"))
+	said := s.run("apt-get", "install", "-qqy", "-o", "Dpkg::Use-Pty=0", "/root/old.deb")
+	t.Log(said)
 	if state := s.run("systemctl", "is-enabled", "rowtap.service"); state != "enabled" {
 		t.Errorf("after the reinstallation the service is %s", state)
+	}
+	if !strings.Contains(said, "next: systemctl start rowtap.service") {
+		t.Error("the reinstallation does not say how to start the service")
 	}
 	s.run("systemctl", "start", "rowtap.service")
 	s.delivered()

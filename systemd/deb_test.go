@@ -54,33 +54,40 @@ func (d debian) holds(t *testing.T, path, want string) {
 	}
 }
 
-// buildDeb builds the package for this machine into a directory.
-func buildDeb(t *testing.T, dir, version string) string {
+// builtVersion is the version of the package under test.
+const builtVersion = "1.2.0"
+
+// packageOf returns the package for this machine: $ROWTAP_DEB, which .ci/run builds once, or else
+// one that it builds. Its version is builtVersion.
+func packageOf(t *testing.T) string {
 	t.Helper()
+	if built := os.Getenv("ROWTAP_DEB"); built != "" {
+		return built
+	}
 	build, err := filepath.Abs("build-deb")
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), build, version)
+	dir := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), build, builtVersion)
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build-deb: %v\n%s", err, out)
 	}
-	built, err := filepath.Glob(filepath.Join(dir, "rowtap_"+version+"_*.deb"))
+	built, err := filepath.Glob(filepath.Join(dir, "rowtap_"+builtVersion+"_*.deb"))
 	if err != nil || len(built) != 1 {
 		t.Fatalf("built %v, %v", built, err)
 	}
 	return built[0]
 }
 
-// TestPackage builds the package, and installs, upgrades, removes and purges it.
+// TestPackage installs, upgrades, removes and purges the package.
 func TestPackage(t *testing.T) {
 	need(t, "dpkg-deb")
 	if os.Getenv("ROWTAP_CI") == "" {
-		t.Skip("it builds the program anew; ROWTAP_CI=1 runs it")
+		t.Skip("it needs the package; ROWTAP_CI=1 runs it")
 	}
-	packages := t.TempDir()
-	built := buildDeb(t, packages, "1.2.0")
+	packages, built := t.TempDir(), packageOf(t)
 	// The next version is the same, with another rowtap.yaml.
 	next := filepath.Join(packages, "next")
 	output(t, "dpkg-deb", "--raw-extract", built, next)
@@ -89,7 +96,7 @@ func TestPackage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.write(t, "/DEBIAN/control", strings.Replace(string(control), "1.2.0", "1.3.0", 1))
+	n.write(t, "/DEBIAN/control", strings.Replace(string(control), builtVersion, "1.3.0", 1))
 	n.write(t, "/etc/rowtap/rowtap.yaml", "# of 1.3.0\n")
 	output(t, "dpkg-deb", "--root-owner-group", "--build", next, next+".deb")
 
@@ -196,7 +203,7 @@ func TestPostinst(t *testing.T) {
 	for name, script := range map[string]string{
 		"deb-systemd-helper": `[ "$1" = update-state ]`, // was never installed
 		"deb-systemd-invoke": `echo "invoke $*" >>"$LOG"`,
-		"systemctl":          `echo "systemctl $*" >>"$LOG"; case "$*" in *is-active*) exit "$INACTIVE" ;; esac`,
+		"systemctl":          `echo "systemctl $*" >>"$LOG"; case "$*" in *is-active*) exit "$INACTIVE" ;; *is-enabled*) exit "$DISABLED" ;; esac`,
 		"rowtap":             `echo "rowtap $*" >>"$LOG"; printf 'rowtap.yaml:3:1: shedule: is not a known key\nnext: correct the files\n'; exit "$REFUSED"`,
 	} {
 		if err := os.WriteFile(filepath.Join(stubs, name), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
@@ -209,19 +216,25 @@ func TestPostinst(t *testing.T) {
 		active  = "systemctl --quiet is-active rowtap.service\n"
 		check   = "rowtap check --config /etc/rowtap --files-only\n"
 		restart = "invoke try-restart rowtap.service\n"
+		off     = "systemctl --quiet is-enabled rowtap.service\nsystemctl --quiet is-enabled rowtap-backup.timer\n"
+		on      = "systemctl --quiet is-enabled rowtap.service\nsystemctl --quiet is-active rowtap.service\nsystemctl --quiet is-enabled rowtap-backup.timer\nsystemctl --quiet is-active rowtap-backup.timer\n"
 	)
 	for _, tt := range []struct {
-		name, args, inactive, refused string
-		called, said                  string
+		name, args, inactive, refused, disabled string
+		called, said                            string
 	}{
-		{"first installation", "configure", "3", "0", reload, "is installed, and not started yet"},
-		{"upgrade", "configure 1.1.0", "0", "0", reload + timer + active + check + restart, ""},
-		{"upgrade of a stopped daemon", "configure 1.1.0", "3", "2", reload + timer + active + restart, ""},
+		{"first installation", "configure", "3", "0", "1", reload, "is installed, and not started yet"},
+		{"upgrade", "configure 1.1.0", "0", "0", "0", reload + timer + active + check + restart + on, ""},
+		{"upgrade of a stopped daemon", "configure 1.1.0", "3", "2", "1", reload + timer + active + restart + off, ""},
 		{
-			"refused files", "configure 1.1.0", "0", "2", reload + timer + active + check,
+			"back after a removal", "configure 1.1.0", "3", "0", "0", reload + timer + active + restart + on,
+			"rowtap: enabled, but not running: rowtap.service rowtap-backup.timer\nnext: systemctl start rowtap.service rowtap-backup.timer\n",
+		},
+		{
+			"refused files", "configure 1.1.0", "0", "2", "0", reload + timer + active + check + on,
 			"rowtap.yaml:3:1: shedule: is not a known key\nrowtap: the daemon was NOT restarted, because this version refuses the configuration.",
 		},
-		{"an upgrade that failed", "abort-upgrade 1.3.0", "0", "0", reload, ""},
+		{"an upgrade that failed", "abort-upgrade 1.3.0", "0", "0", "0", reload, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if err := os.WriteFile(log, nil, 0o600); err != nil {
@@ -230,7 +243,7 @@ func TestPostinst(t *testing.T) {
 			// The directory that tells that systemd runs is on a file system that only this script sees.
 			cmd := exec.CommandContext(t.Context(), "unshare", "--map-root-user", "--mount", "sh", "-c",
 				`mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/system && exec sh debian/postinst `+tt.args)
-			cmd.Env = append(os.Environ(), "PATH="+stubs+":"+os.Getenv("PATH"), "LOG="+log, "INACTIVE="+tt.inactive, "REFUSED="+tt.refused, "DPKG_ROOT=")
+			cmd.Env = append(os.Environ(), "PATH="+stubs+":"+os.Getenv("PATH"), "LOG="+log, "INACTIVE="+tt.inactive, "REFUSED="+tt.refused, "DISABLED="+tt.disabled, "DPKG_ROOT=")
 			out, err := cmd.CombinedOutput()
 			if err != nil || !strings.Contains(string(out), tt.said) || tt.said == "" && len(out) > 0 {
 				t.Errorf("%v: %s", err, out)
@@ -246,10 +259,10 @@ func TestPostinst(t *testing.T) {
 func TestLintian(t *testing.T) {
 	need(t, "lintian")
 	if os.Getenv("ROWTAP_CI") == "" {
-		t.Skip("it builds the program anew; ROWTAP_CI=1 runs it")
+		t.Skip("it needs the package; ROWTAP_CI=1 runs it")
 	}
-	built := buildDeb(t, t.TempDir(), "1.2.0")
-	if said := output(t, "lintian", "--allow-root", "--fail-on=error,warning", "--no-tag-display-limit", built); said != "" {
+	built := packageOf(t)
+	if said := output(t, "lintian", "--allow-root", "--fail-on=error,warning", "--tag-display-limit", "0", built); said != "" {
 		t.Error(said)
 	}
 }

@@ -57,6 +57,19 @@ func TestUnits(t *testing.T) {
 	}
 }
 
+// TestMissingCredentialRestarts: systemd tries again after status 243, which it reports for a missing
+// file of LoadCredential=, since the file may come late. The guide says so.
+func TestMissingCredentialRestarts(t *testing.T) {
+	for file, want := range map[string]string{
+		"rowtap.service": "\nRestartPreventExitStatus=78\n",
+		"README.md":      "status=243/CREDENTIALS",
+	} {
+		if text, err := os.ReadFile(file); err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("%s has no %q (%v)", file, want, err)
+		}
+	}
+}
+
 // TestExposure: an exposure of 0 means that the service can do nothing to the machine, 10 that it
 // can do everything.
 func TestExposure(t *testing.T) {

@@ -24,7 +24,10 @@ type rotation struct {
 
 func newRotation(t *testing.T) *rotation {
 	t.Helper()
-	r := &rotation{path: filepath.Join(t.TempDir(), "passcode"), valid: "OLD-PASS-0001"}
+	r := &rotation{path: filepath.Join(t.TempDir(), "rowtap.service", "passcode"), valid: "OLD-PASS-0001"}
+	if err := os.Mkdir(filepath.Dir(r.path), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	endpoint := serve(t, func(w http.ResponseWriter, req *http.Request) {
 		passcode := req.Header.Get("X-CleverTap-Passcode")
 		r.asked = append(r.asked, passcode)

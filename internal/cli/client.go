@@ -165,7 +165,7 @@ func inProcess(ctx context.Context, g *globals) (*client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the daemon is not running, so this command loads the full configuration: %w", configError(err, exitUsage))
 	}
-	if err := stateFileExists(plan.Config.State); err != nil {
+	if err := stateFileExists(plan.Config); err != nil {
 		return nil, err
 	}
 	held, err := take(ctx, plan, zap.NewNop(), false, ledger.Open)
@@ -359,13 +359,15 @@ func with(ctx context.Context, g *globals, f func(*client) error) error {
 	return errors.Join(f(c), c.close())
 }
 
-var errNoDaemon = errors.New("the daemon is not running\nnext: systemctl start rowtap, or: rowtap run")
+func noDaemon(g *globals) error {
+	return errors.New("the daemon is not running\nnext: " + environmentOf(g.dir).start())
+}
 
 // withDaemon is [with] for commands that require a running daemon.
 func withDaemon(ctx context.Context, g *globals, f func(*client) error) error {
 	c, err := find(ctx, g)
 	if c == nil && err == nil {
-		err = errNoDaemon
+		err = noDaemon(g)
 	}
 	if err != nil {
 		return err

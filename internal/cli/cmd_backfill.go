@@ -37,7 +37,7 @@ func newBackfillCommand(g *globals) *cobra.Command {
 				return usage(cmd, err)
 			}
 			return with(cmd.Context(), g, func(c *client) error {
-				b := backfill{cmd: cmd, client: c, zap: args[0], rows: rows, bars: term.IsTerminal(int(os.Stderr.Fd()))}
+				b := backfill{cmd: cmd, client: c, dir: g.dir, zap: args[0], rows: rows, bars: term.IsTerminal(int(os.Stderr.Fd()))}
 				if !dry && !yes && interactive(cmd.InOrStdin()) {
 					yes, err := b.confirm()
 					if err != nil || !yes {
@@ -69,6 +69,7 @@ func newBackfillCommand(g *globals) *cobra.Command {
 type backfill struct {
 	cmd    *cobra.Command
 	client *client
+	dir    string // of the configuration
 	zap    string
 	rows   string
 	bars   bool // show progress bars
@@ -122,7 +123,7 @@ func (b *backfill) print(done engine.Backfilled) {
 	if !done.DryRun {
 		fmt.Fprintf(out, "%s queued; %s\n", quantity.Count(done.Queued, "row"), leftOut(done))
 		if !b.client.daemon && done.Queued > 0 {
-			fmt.Fprintln(b.cmd.ErrOrStderr(), "the daemon is not running; the rows are sent once it starts\nnext: systemctl start rowtap, or: rowtap run")
+			fmt.Fprintln(b.cmd.ErrOrStderr(), "the daemon is not running; the rows are sent once it starts\nnext: "+environmentOf(b.dir).start())
 		}
 		return
 	}

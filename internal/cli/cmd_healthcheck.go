@@ -51,7 +51,7 @@ func probe(ctx context.Context, g *globals, path string) error {
 			return err
 		}
 	}
-	return errNoDaemon
+	return noDaemon(g)
 }
 
 // probed returns where the daemon may listen: where rowtap.yaml says, and where it did before a

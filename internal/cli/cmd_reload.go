@@ -32,7 +32,7 @@ func newReloadCommand(g *globals) *cobra.Command {
 				return err
 			}
 			if c == nil {
-				return hangUp(cmd, os.Getenv("MAINPID"))
+				return hangUp(cmd, g, os.Getenv("MAINPID"))
 			}
 			var done struct {
 				Zaps     int                `json:"zaps"`
@@ -90,9 +90,9 @@ func changedRuns(r engine.Runs) string {
 
 // hangUp reloads the daemon with process ID pid by a signal. The result is only in the daemon's
 // log.
-func hangUp(cmd *cobra.Command, pid string) error {
+func hangUp(cmd *cobra.Command, g *globals, pid string) error {
 	if pid == "" {
-		return errNoDaemon
+		return noDaemon(g)
 	}
 	n, err := strconv.Atoi(pid)
 	if err != nil || n <= 1 {

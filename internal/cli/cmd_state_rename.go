@@ -72,7 +72,7 @@ func renameInFile(ctx context.Context, g *globals, oldName, newName string) (con
 	if r := plan.Recipe(oldName); r != nil {
 		return false, fmt.Errorf("the configuration still has zap %s, which would start over: %s\nnext: rename the file, or set name: %s in it", oldName, r.File, newName)
 	}
-	if err := stateFileExists(plan.Config.State); err != nil {
+	if err := stateFileExists(plan.Config); err != nil {
 		return false, err
 	}
 	held, err := take(ctx, plan, zap.NewNop(), false, ledger.Open)

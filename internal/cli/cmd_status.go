@@ -61,7 +61,7 @@ func status(ctx context.Context, c *client, g *globals, since time.Time, out, st
 		return err
 	}
 	if !c.daemon {
-		fmt.Fprintln(stderr, "the daemon is not running, so nothing is polled or sent; this is the status in the state file\nnext: systemctl start rowtap, or: rowtap run")
+		fmt.Fprintln(stderr, "the daemon is not running, so nothing is polled or sent; this is the status in the state file\nnext: "+environmentOf(g.dir).start())
 	}
 	printRefusal(g, st.Refused, stderr)
 	if g.json {

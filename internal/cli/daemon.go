@@ -164,7 +164,8 @@ func (d *daemon) open(ctx context.Context) (work func(context.Context) error, do
 	})
 	d.metrics = engine.NewMirrorMetrics(func() bool { return d.serving() != nil }, func() []engine.Machine { return machinesOf(d.process.State()) })
 	d.standby = web.NewStandby(d.webOptions(), api.StandbyOptions{
-		Standby: d.standingBy, Reload: d.reloadStandby, Backup: d.process.Backup, Registry: d.metrics.Registry(version()), Log: d.log,
+		Standby: d.standingBy, Reload: d.reloadStandby, Backup: d.process.Backup, Log: d.log,
+		Registry: d.metrics.Registry(version(), func() bool { return d.refused.Load() != nil }),
 	})
 	return d.process.Run, func() error { m.Close(); return nil }, nil
 }
@@ -255,7 +256,7 @@ func (d *daemon) activate(s *heldState) (*engine.Engine, error) {
 	d.loading.Lock()
 	defer d.loading.Unlock()
 	e, err := engine.New(s.options(engine.Options{
-		Plan: d.current(), Log: d.log, Version: version(), Load: d.load, Refused: d.refused.Load(),
+		Plan: d.current(), Log: d.log, Version: version(), Load: d.load, Loaded: d.super.reloaded, Refused: d.refused.Load(),
 		Pulse: d.super.pulse, PulseEvery: d.super.pulseEvery(), Mirror: d.metrics,
 	}))
 	if err != nil {

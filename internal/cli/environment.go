@@ -94,6 +94,14 @@ func (e environment) isPackaged() bool {
 	})
 }
 
+// start returns the command that starts the daemon, for a next step.
+func (e environment) start() string {
+	if e.isPackaged() {
+		return "systemctl start rowtap"
+	}
+	return "systemctl start rowtap, or: rowtap run"
+}
+
 func isServiceDir(dir string) bool {
 	absolute, err := filepath.Abs(dir)
 	return err == nil && absolute == serviceDir

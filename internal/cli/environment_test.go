@@ -58,6 +58,24 @@ LAST=x`...)
 }
 
 // TestAdoptEnvironment: libraries that read variables get the service's, but for those that the shell has.
+// TestStart: on a machine with the package, systemd starts the daemon.
+func TestStart(t *testing.T) {
+	packaged := fstest.MapFS{"usr/lib/systemd/system/rowtap.service": {}}
+	for _, tt := range []struct {
+		dir   string
+		files fs.FS
+		want  string
+	}{
+		{"/etc/rowtap", packaged, "systemctl start rowtap"},
+		{"/etc/rowtap", fstest.MapFS{}, "systemctl start rowtap, or: rowtap run"},
+		{"/srv/conf", packaged, "systemctl start rowtap, or: rowtap run"},
+	} {
+		if got := (environment{dir: tt.dir, root: tt.files}).start(); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.dir, got, tt.want)
+		}
+	}
+}
+
 func TestAdoptEnvironment(t *testing.T) {
 	files := fstest.MapFS{
 		"etc/default/rowtap":     {Data: []byte("HTTPS_PROXY=http://proxy:3128\nPATH=/x\n")},

@@ -72,9 +72,9 @@ func advised(err error) error {
 
 // stateFileExists returns an error if there is no state file, so that a command does not create it.
 // A state on PostgreSQL needs none.
-func stateFileExists(s config.State) error {
-	if _, err := os.Stat(s.Path); errors.Is(err, fs.ErrNotExist) && !isMirrored(s) {
-		return fmt.Errorf("the daemon is not running, and there is no state file %s yet\nnext: systemctl start rowtap, or: rowtap run", s.Path)
+func stateFileExists(c *config.Config) error {
+	if _, err := os.Stat(c.State.Path); errors.Is(err, fs.ErrNotExist) && !isMirrored(c.State) {
+		return fmt.Errorf("the daemon is not running, and there is no state file %s yet\nnext: %s", c.State.Path, environmentOf(c.Dir).start())
 	}
 	return nil
 }

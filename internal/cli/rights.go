@@ -22,10 +22,18 @@ func (e *rightsError) Error() string { return e.message }
 func (e *rightsError) Unwrap() error { return e.err }
 
 // denied returns what denies the access to path: the path itself, or the first directory that may
-// not be entered, with its owner and mode; and who asks.
+// not be entered, with its owner and mode; and who asks. That directory may be on the way of a
+// symbolic link: /var/lib/rowtap is one into /var/lib/private.
 func denied(path string) (at string, owner int, text string) {
 	info, err := os.Stat(path)
 	for at = path; err != nil && at != filepath.Dir(at); info, err = os.Stat(at) {
+		if target, linked := os.Readlink(at); linked == nil && errors.Is(err, fs.ErrPermission) {
+			if !filepath.IsAbs(target) {
+				target = filepath.Join(filepath.Dir(at), target)
+			}
+			at = target
+			continue
+		}
 		at = filepath.Dir(at)
 	}
 	if err != nil {

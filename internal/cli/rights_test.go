@@ -125,6 +125,36 @@ func TestRights(t *testing.T) {
 	fails(1, `mode 0600, and rowtap runs as user nobody \(uid 65534\)\nnext: chown -R 65534:65534 `+state, "run")
 }
 
+// TestDeniedBehindLink: the closed directory is named, not the one with the link to it, as on a
+// machine with the package: /var/lib/rowtap is a link into /var/lib/private.
+func TestDeniedBehindLink(t *testing.T) {
+	dir := reachable(t)
+	private := filepath.Join(dir, "private")
+	for _, sub := range []string{private, filepath.Join(private, "rowtap")} {
+		if err := os.Mkdir(sub, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for link, target := range map[string]string{"rowtap": "private/rowtap", "absolute": private + "/rowtap", "loop": "loop"} {
+		if err := os.Symlink(target, filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	settings := "google_accounts: {}\nclevertap_accounts: {}\nhttp: {listen: \"\"}\nstate: {path: %s/rowtap.db}\n"
+	for link, want := range map[string]string{
+		"rowtap":   private + " belongs to user root (uid 0) and group root, mode 0700, and this command runs as user nobody (uid 65534)\nnext: run the same command with sudo",
+		"absolute": private + " belongs to user root",
+		"loop":     "too many levels of symbolic links",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, "rowtap.yaml"), fmt.Appendf(nil, settings, filepath.Join(dir, link)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := asNobody(t, dir, "", "status").CombinedOutput(); err == nil || !strings.Contains(string(out), want) {
+			t.Errorf("%s: %v, want %s\n%s", link, err, want, out)
+		}
+	}
+}
+
 // TestPermanentFaults: the daemon exits with 78 if a restart cannot help: a state outside of what
 // systemd provides, or an address that it may not listen at. Faults inside it exit with 1.
 func TestPermanentFaults(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 	"github.com/rowtap/rowtap/internal/quantity"
 )
 
-// statusEvery is how often the line that `systemctl status` shows is updated.
+// statusEvery is how often the line that `systemctl status` shows is updated, apart from reloads.
 const statusEvery = 10 * time.Second
 
 // supervisor reports the daemon's state to systemd, if systemd started it
@@ -22,10 +22,11 @@ type supervisor struct {
 	log      *zap.Logger
 	watchdog time.Duration // maximum time between two pings; 0: no watchdog
 	pinged   time.Time     // used by the scheduler's loop only
+	loaded   chan struct{} // has an element after a reload
 }
 
 func newSupervisor() *supervisor {
-	s := &supervisor{log: zap.NewNop()}
+	s := &supervisor{log: zap.NewNop(), loaded: make(chan struct{}, 1)}
 	// An error means that WATCHDOG_USEC is not a number: then there is no watchdog.
 	if every, err := sd.SdWatchdogEnabled(false); err == nil {
 		s.watchdog = every
@@ -83,6 +84,14 @@ func (s *supervisor) stopping() {
 	s.tell(sd.SdNotifyStopping + "\nSTATUS=stopping: waiting for uploads in flight")
 }
 
+// reloaded has run update the status line, which says whether the configuration is refused.
+func (s *supervisor) reloaded() {
+	select {
+	case s.loaded <- struct{}{}:
+	default:
+	}
+}
+
 // run keeps the status line up to date until ctx is done.
 func (s *supervisor) run(ctx context.Context, e *engine.Engine) error {
 	tick := time.NewTicker(statusEvery)
@@ -93,6 +102,7 @@ func (s *supervisor) run(ctx context.Context, e *engine.Engine) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+		case <-s.loaded:
 		}
 		if now := s.status(ctx, e); now != told && ctx.Err() == nil {
 			s.tell(now)

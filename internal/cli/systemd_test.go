@@ -78,6 +78,21 @@ func TestNotify(t *testing.T) {
 	if err := os.Remove(bad); err != nil {
 		t.Fatal(err)
 	}
+	// By the API, as systemctl reload does it: at once, not with the next regular update.
+	if out, err := program(dir, srv.URL, "reload").CombinedOutput(); err != nil {
+		t.Errorf("reload: %v\n%s", err, out)
+	}
+	hears(`^STATUS=2 zaps; `)
+	if err := os.WriteFile(bad, []byte("enabled: true\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := program(dir, srv.URL, "reload").CombinedOutput(); err == nil {
+		t.Errorf("a bad configuration was reloaded: %s", out)
+	}
+	hears(`^STATUS=configuration refused, `)
+	if err := os.Remove(bad); err != nil {
+		t.Fatal(err)
+	}
 
 	// ExecReload=rowtap reload of a daemon that does not listen where the file now says.
 	settings := strings.Replace(scriptConfig, `"unix:${WORK}/api.sock"`, `""`, 1)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +22,10 @@ import (
 // refusedRetry is how often a daemon that waits for a valid configuration retries what failed: the
 // notice to the webhook, and the listener.
 const refusedRetry = time.Minute
+
+// secretsRetry is how often it loads the files again, because the watcher does not see files with
+// secrets, which may come last.
+const secretsRetry = 5 * time.Second
 
 // unready is a daemon that was started with --watch and whose configuration files are refused. It
 // polls and sends nothing until they are valid.
@@ -42,9 +47,12 @@ func (d *daemon) awaitPlan(ctx context.Context, changes <-chan struct{}, logTo i
 	u.say(ctx)
 	retry := time.NewTicker(refusedRetry)
 	defer retry.Stop()
+	secrets := time.NewTicker(secretsRetry)
+	defer secrets.Stop()
 	beat := time.NewTicker(d.super.beat())
 	defer beat.Stop()
 	for d.refused.Load() != nil {
+		repeated := false // the same mistakes are not logged again
 		select {
 		case <-ctx.Done():
 			d.super.stopping()
@@ -58,15 +66,19 @@ func (d *daemon) awaitPlan(ctx context.Context, changes <-chan struct{}, logTo i
 			continue
 		case <-u.valid:
 			continue
+		case <-secrets.C:
+			repeated = true
 		case <-hangup.Caught:
 			d.super.reloading()
 		case <-changes:
 			d.log.Info("configuration files changed")
 		}
 		d.loading.Lock()
+		before := d.refused.Load()
 		_, err := d.load()
 		d.loading.Unlock()
-		if err != nil {
+		repeated = repeated && err != nil && before != nil && slices.Equal(before.Mistakes, d.refused.Load().Mistakes)
+		if err != nil && !repeated {
 			u.say(ctx)
 		}
 	}
@@ -113,8 +125,7 @@ func (u *unready) serveHealth(ctx context.Context) {
 		u.log.Info("health is served", zap.String("listen", u.server.at))
 	case err.Error() != u.unserved:
 		u.unserved = err.Error()
-		message, next, _ := strings.Cut(u.unserved, "\nnext: ")
-		u.log.Error("health is not served: "+message, zap.String("next", next))
+		u.logError("health is not served: ", err)
 	}
 }
 
@@ -131,12 +142,18 @@ func (u *unready) handler() (address string, h http.Handler, err error) {
 	if local.HTTP.Listen != "" && !local.HTTP.AuthOff {
 		secret, err := token.Ensure(local.HTTP.TokenFile, u.log)
 		if err != nil {
-			u.log.Error(err.Error())
+			u.logError("", err)
 			return local.HTTP.Listen, web.NewHealth(handlers), nil
 		}
 		o.Token = secret
 	}
 	return local.HTTP.Listen, web.NewUnready(o, handlers), nil
+}
+
+// logError logs an error with its hint in a field.
+func (u *unready) logError(prefix string, err error) {
+	message, next, _ := strings.Cut(err.Error(), "\nnext: ")
+	u.log.Error(prefix+message, zap.String("next", next))
 }
 
 // reloadFiles loads the files for the API and the page.
@@ -148,7 +165,9 @@ func (u *unready) reloadFiles(context.Context) (zaps int, err error) {
 	}
 	loaded, err := u.load()
 	if err != nil {
-		u.refused.Load().Log(u.log, "invalid configuration; nothing is polled or sent until it is valid")
+		r := u.refused.Load()
+		r.Log(u.log, "invalid configuration; nothing is polled or sent until it is valid")
+		u.super.unready(r)
 		return 0, err
 	}
 	u.valid <- struct{}{}

@@ -19,6 +19,9 @@ import (
 // (https://kubernetes.io/docs/concepts/configuration/configmap/#mounted-configmaps-are-updated-automatically).
 const watchQuiet = time.Second
 
+// watchRetry is how often it is tried again to watch a directory that is gone.
+const watchRetry = 5 * time.Second
+
 // watcher watches the directories of a configuration. It does not watch the files, which are
 // replaced rather than written.
 type watcher struct {
@@ -68,21 +71,29 @@ func (w *watcher) start(ctx context.Context, log func() *zap.Logger) (stop func(
 // run signals changed after each change of the files, until ctx is done.
 func (w *watcher) run(ctx context.Context, log func() *zap.Logger) error {
 	var quiet <-chan time.Time // nil: no change
+	var retry <-chan time.Time // nil: the directories are watched
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case event := <-w.fs.Events:
-			if meant(event) {
+			if meant(event) || event.Name == w.dir && event.Op != fsnotify.Chmod {
 				quiet = time.After(watchQuiet)
 			}
 		case err := <-w.fs.Errors: // probably an overflow, so something has changed
 			log().Warn("watching the configuration files", zap.Error(err))
 			quiet = time.After(watchQuiet)
+		case <-retry: // the directory was removed, perhaps to be replaced
+			if w.add() != nil {
+				retry = time.After(watchRetry)
+				continue
+			}
+			retry, quiet = nil, time.After(watchQuiet)
 		case <-quiet:
 			quiet = nil
-			if err := w.add(); err != nil {
-				log().Warn("configuration files not watched", zap.Error(err), zap.String("next", "restart rowtap, or after each change: rowtap reload"))
+			if err := w.add(); err != nil && retry == nil {
+				log().Warn("configuration files not watched; retrying", zap.Error(err), zap.String("next", "if it persists, after each change: rowtap reload"))
+				retry = time.After(watchRetry)
 			}
 			select {
 			case w.changed <- struct{}{}:

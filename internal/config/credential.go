@@ -4,13 +4,15 @@ import (
 	"errors"
 	"io/fs"
 	"strings"
+
+	"github.com/rowtap/rowtap/internal/keyfile"
 )
 
 // credentialHint returns what to do about a missing credential of the packaged service; "" for other
 // errors, files and directories, such as those of a container.
 func (v value) credentialHint(err error) string {
 	dir, _ := v.f.expand.lookup("CREDENTIALS_DIRECTORY")
-	if dir != "/etc/rowtap/credentials" && !strings.HasPrefix(dir, "/run/credentials/") {
+	if !keyfile.OfService(dir) {
 		return ""
 	}
 	name, ok := strings.CutPrefix(strings.TrimSpace(v.shown()), "${CREDENTIALS_DIRECTORY}/")

@@ -87,6 +87,9 @@ type Options struct {
 	// Load makes a plan from the configuration files, for Reload. Its error lists all mistakes
 	// ([config.Diagnostics]). It must not affect what runs.
 	Load func() (*plan.Plan, error)
+	// Loaded, if not nil, is called at the end of each Reload, also of a refused one. It must not
+	// block.
+	Loaded func()
 	// Refused says why the files were refused when they were last loaded before New; nil: they were
 	// not.
 	Refused *Refusal
@@ -274,6 +277,9 @@ func (e *Engine) Reload(ctx context.Context) error {
 func (e *Engine) ReloadRuns(ctx context.Context) ([]Runs, error) {
 	e.loading.Lock()
 	defer e.loading.Unlock()
+	if e.opts.Loaded != nil {
+		defer e.opts.Loaded()
+	}
 	plan, err := e.opts.Load()
 	if err != nil {
 		e.refuse(err)

@@ -113,14 +113,20 @@ func NewMirrorMetrics(active func() bool, machines func() []Machine) *MirrorMetr
 func (m *MirrorMetrics) Recorded(took time.Duration) { m.took.Observe(took.Seconds()) }
 
 // Registry returns the metrics of a standby, which has no engine. Only the active machine has
-// metrics about zaps.
-func (m *MirrorMetrics) Registry(version string) *prometheus.Registry {
+// metrics about zaps. refused reports whether the configuration files are refused.
+func (m *MirrorMetrics) Registry(version string, refused func() bool) *prometheus.Registry {
 	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: buildInfoName, Help: buildInfoHelp, ConstLabels: prometheus.Labels{"version": version},
 	}, func() float64 { return 1 })
 	r := prometheus.NewRegistry()
-	r.MustRegister(m, build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	r.MustRegister(m, build, LoadedGauge(func() bool { return !refused() }), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return r
+}
+
+// LoadedGauge returns the metric that says whether the configuration files were valid when last
+// loaded, for a process without an engine.
+func LoadedGauge(valid func() bool) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: reloadOKName, Help: reloadOKHelp}, func() float64 { return oneIf(valid()) })
 }
 
 var (

@@ -198,7 +198,8 @@ func TestMirrorMetrics(t *testing.T) {
 	m := NewMirrorMetrics(func() bool { return active }, func() []Machine {
 		return []Machine{{Host: "a", Active: true}, {Host: "b", LagCommits: 3}, {Host: "b", Address: "x", LagCommits: 5}, {Host: "c"}}
 	})
-	standby := m.Registry("test")
+	refused := true
+	standby := m.Registry("test", func() bool { return refused })
 	m.Recorded(time.Millisecond)
 	r := newRig(t, nil)
 	o := r.opts
@@ -211,8 +212,9 @@ func TestMirrorMetrics(t *testing.T) {
 		name     string
 		registry *prometheus.Registry
 		active   bool
-	}{{"standby", standby, false}, {"active", e.Registry(), true}, {"standby again", standby, false}} {
-		active = tt.active
+		refused  bool
+	}{{"standby", standby, false, true}, {"active", e.Registry(), true, false}, {"standby again", standby, false, false}} {
+		active, refused = tt.active, tt.refused
 		got := samples(t, tt.registry)
 		for sample, want := range map[string]float64{
 			"rowtap_active{}":                    oneIf(tt.active),
@@ -221,6 +223,8 @@ func TestMirrorMetrics(t *testing.T) {
 			"rowtap_mirror_seconds{}":            1,
 			"rowtap_build_info{version=test}":    1,
 			"rowtap_standby_lag_commits{host=a}": -1,
+			// Of the standby's own files.
+			"rowtap_config_last_reload_successful{}": oneIf(!tt.refused),
 		} {
 			if v, ok := got[sample]; ok != (want >= 0) || ok && v != want {
 				t.Errorf("%s: %s is %v (there: %t), want %v", tt.name, sample, v, ok, want)

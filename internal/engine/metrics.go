@@ -127,6 +127,8 @@ func (m *metrics) uploaded(account string, status int, took time.Duration) {
 }
 
 const (
+	reloadOKName  = "rowtap_config_last_reload_successful"
+	reloadOKHelp  = "1 if the last load of the configuration files succeeded, else 0."
 	buildInfoName = "rowtap_build_info"
 	buildInfoHelp = "1, labelled with the version."
 )
@@ -134,7 +136,7 @@ const (
 // Metrics that are read when Prometheus scrapes.
 var (
 	buildInfo     = prometheus.NewDesc(buildInfoName, buildInfoHelp, []string{"version"}, nil)
-	reloadOK      = prometheus.NewDesc("rowtap_config_last_reload_successful", "1 if the last load of the configuration files succeeded, else 0.", nil, nil)
+	reloadOK      = prometheus.NewDesc(reloadOKName, reloadOKHelp, nil, nil)
 	reloadAt      = prometheus.NewDesc("rowtap_config_last_reload_success_timestamp_seconds", "Time at which the configuration in force was loaded.", nil, nil)
 	zapStateDesc  = prometheus.NewDesc("rowtap_zap_state", "1 for the current state of the zap, 0 for the others.", []string{"zap", "state"}, nil)
 	lastSuccess   = prometheus.NewDesc("rowtap_zap_last_success_timestamp_seconds", "Time at which a zap's worksheet was last read successfully.", []string{"zap"}, nil)

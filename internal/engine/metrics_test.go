@@ -107,7 +107,7 @@ func TestExamplesNameMetrics(t *testing.T) {
 	}
 	r.once(t)
 	machines := NewMirrorMetrics(func() bool { return true }, func() []Machine { return []Machine{{Host: "b"}} })
-	all := samples(t, machines.Registry("test"))
+	all := samples(t, machines.Registry("test", func() bool { return true }))
 	maps.Copy(all, gathered(t, r.Engine))
 	labels := map[string]map[string]bool{} // by metric
 	for sample := range all {

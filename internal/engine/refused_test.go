@@ -27,6 +27,8 @@ func TestRefused(t *testing.T) {
 	core, logs := observer.New(zapcore.ErrorLevel)
 	h.log = zap.New(core)
 	load := h.opts.Load
+	var loaded []bool // whether the files were refused, at the end of each reload
+	h.opts.Loaded = func() { loaded = append(loaded, h.Refused() != nil) }
 	h.once(t)
 	h.looks(t, time.Minute)
 	h.toldNow(t)
@@ -71,6 +73,9 @@ func TestRefused(t *testing.T) {
 	}
 	if degraded, err := h.Degraded(t.Context()); err != nil || len(degraded) != 0 {
 		t.Errorf("degraded: %q, %v", degraded, err)
+	}
+	if want := []bool{true, true, false}; !slices.Equal(loaded, want) {
+		t.Errorf("Loaded was called with %v, want %v", loaded, want)
 	}
 }
 

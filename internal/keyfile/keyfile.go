@@ -66,11 +66,19 @@ func (s Stamp) Replaced(path string, now time.Time) bool {
 	return age < 0 || age >= settle // the clock of a file server may be ahead
 }
 
+// OfService reports whether dir, a $CREDENTIALS_DIRECTORY, has the secrets of the packaged service:
+// the copies that systemd makes for a unit, such as /run/credentials/rowtap.service, or their
+// originals, which root's commands read. A directory of a container or of a shell has neither.
+func OfService(dir string) bool {
+	dir = filepath.Clean(dir)
+	return dir == "/etc/rowtap/credentials" || filepath.Ext(dir) == ".service"
+}
+
 // Frozen reports whether path is a copy that systemd made when the service started. A change of the
 // original takes effect after a restart.
 func Frozen(path string) bool {
 	dir := os.Getenv("CREDENTIALS_DIRECTORY")
-	if dir == "" || path == "" {
+	if !OfService(dir) || path == "" {
 		return false
 	}
 	within, err := filepath.Rel(dir, path)

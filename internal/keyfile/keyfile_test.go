@@ -80,6 +80,9 @@ func TestFrozen(t *testing.T) {
 		{"/run/credentials/rowtap.service/", "/run/credentials/rowtap.service/..google.json", true},
 		{"/run/credentials/rowtap.service", "", false},
 		{"", "/etc/rowtap/google.json", false},
+		{"/etc/rowtap/credentials", "/etc/rowtap/credentials/google.json", true},
+		{"/run/secrets", "/run/secrets/google.json", false}, // of a container: read again automatically
+		{"/home/asha/credentials", "/home/asha/credentials/google.json", false},
 	} {
 		t.Setenv("CREDENTIALS_DIRECTORY", test.dir)
 		if got := keyfile.Frozen(test.path); got != test.want {

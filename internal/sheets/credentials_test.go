@@ -330,7 +330,11 @@ func TestRefusedKeySaysWhereANewOneGoes(t *testing.T) {
 		w.WriteHeader(http.StatusBadRequest)
 		_, _ = io.WriteString(w, `{"error":"invalid_grant","error_description":"Invalid JWT Signature."}`)
 	}
-	file := write(t, "", g.serviceAccount(t, "k1"))
+	unit := filepath.Join(t.TempDir(), "rowtap.service")
+	if err := os.Mkdir(unit, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	file := write(t, filepath.Join(unit, "key.json"), g.serviceAccount(t, "k1"))
 	a := open(t, nil, g.with(t, file))
 	for i, want := range []string{"make a new one and write it to " + file, "systemctl restart rowtap"} {
 		if i == 1 {

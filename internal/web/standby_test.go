@@ -45,7 +45,7 @@ func newStandbyRig() *standbyRig {
 	metrics := engine.NewMirrorMetrics(func() bool { return false }, func() []engine.Machine { return r.now.Machines })
 	o := Options{Token: config.NewSecret(testToken), Hosts: []string{"rowtap.example.com"}, Log: zap.NewNop()}
 	r.Handler = NewStandby(o, api.StandbyOptions{
-		Standby: func() api.Standby { return r.now }, Registry: metrics.Registry("test"), Log: zap.NewNop(),
+		Standby: func() api.Standby { return r.now }, Registry: metrics.Registry("test", func() bool { return r.now.Refused }), Log: zap.NewNop(),
 		Reload: func(context.Context) (int, error) { r.reloads++; return 2, r.wrong },
 		Backup: func(_ context.Context, w io.Writer) error {
 			_, err := io.WriteString(w, "a copy")

@@ -44,9 +44,7 @@ func (u Unready) MountProbes(mux *http.ServeMux) {
 		}
 	}
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "rowtap_config_last_reload_successful", Help: "1 if the configuration files were valid when last loaded.",
-	}))
+	registry.MustRegister(engine.LoadedGauge(func() bool { return u.Refused() == nil }))
 	mountProbes(mux, degraded("ok"), degraded("not ready"), registry)
 }
 
