@@ -23,6 +23,11 @@ func (e *Engine) StoredZap(ctx context.Context, name string) (ledger.Zap, error)
 	return stored, err
 }
 
+// Sum changes when any delivery of a zap changes, like [ledger.Ledger.Sum].
+func (e *Engine) Sum(ctx context.Context, name string) (uint64, error) {
+	return e.ledger.Sum(ctx, name)
+}
+
 // Stored returns a delivery as it is in the ledger. [Engine.Delivery] also maps it.
 func (e *Engine) Stored(ctx context.Context, name string, n uint64) (ledger.Delivery, bool, error) {
 	return e.ledger.Delivery(ctx, name, n)

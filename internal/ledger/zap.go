@@ -242,6 +242,16 @@ func (l *Ledger) Zap(ctx context.Context, name string) (z Zap, ok bool, err erro
 	return r.zap(), ok, nil
 }
 
+// Sum returns the sum over a zap's deliveries and cursors, which changes when any of them changes; 0
+// if the zap is unknown.
+func (l *Ledger) Sum(ctx context.Context, name string) (uint64, error) {
+	r, _, err := l.record(ctx, name)
+	if err != nil {
+		return 0, fmt.Errorf("read zap %s: %w", name, err)
+	}
+	return r.sum, nil
+}
+
 // Zaps returns the names of all known zaps in order, including those no longer configured.
 func (l *Ledger) Zaps(ctx context.Context) ([]string, error) {
 	var names []string

@@ -81,6 +81,25 @@ func TestUnready(t *testing.T) {
 		}
 	}
 
+	// The page refreshes itself: it has an ETag, which changes with what it shows.
+	page := func(tag string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)
+		r.Host = "localhost"
+		r.Header.Set("Authorization", "Bearer "+testToken)
+		r.Header.Set("If-None-Match", tag)
+		full.ServeHTTP(w, r)
+		return w
+	}
+	tag := page("").Header().Get("ETag")
+	if w := page(tag); w.Code != http.StatusNotModified || w.Body.Len() != 0 {
+		t.Errorf("an unchanged page: %d %s", w.Code, w.Body)
+	}
+	refused = engine.NewRefusal(config.Diagnostics{{Pos: config.Pos{File: "zaps/b.yaml"}, Message: "no actions"}}, time.Now())
+	if w := page(tag); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "no actions") || w.Header().Get("ETag") == tag {
+		t.Errorf("with another mistake: %d %s", w.Code, w.Body)
+	}
+
 	refused = nil // the files are valid, and the engine is not there yet
 	for path, want := range map[string]string{"/healthz": `{"status":"ok"}`, "/readyz": `{"status":"not ready"}`, "/": "Rowtap is starting."} {
 		w := httptest.NewRecorder()

@@ -47,7 +47,7 @@ func (s *Server) deliveryPage(w http.ResponseWriter, r *http.Request) {
 	}
 	id := ledger.Delivery{Zap: name, Number: n}.ID()
 	s.show(w, r, view{
-		name: "delivery", of: id, frame: frame{Title: id, Trail: []crumb{{"Zaps", "/"}, {name, zapPath(name)}}},
+		name: "delivery", of: name, frame: frame{Title: id, Trail: []crumb{{"Zaps", "/"}, {name, zapPath(name)}}},
 		main: func(*snapshot) (any, error) { return s.deliveryViewOf(r, name, n) },
 	})
 }
@@ -74,7 +74,7 @@ func (s *Server) deliveryViewOf(r *http.Request, name string, n uint64) (v deliv
 }
 
 func noDelivery(name string, n uint64) error {
-	return &notFoundError{fmt.Sprintf("There is no delivery %s/%d", name, n), "deliveries older than state.history are deleted"}
+	return &notFoundError{fmt.Sprintf("There is no delivery %s/%d. Deliveries older than state.history are deleted", name, n), ""}
 }
 
 // SameProblem reports whether the current mapping fails for the reason that the delivery failed

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/engine"
@@ -52,7 +53,7 @@ func (s *Server) zapForm(w http.ResponseWriter, r *http.Request) {
 		report, err = s.Engine.PollNow(r.Context(), name)
 		f.Text = describePoll(name, report)
 	default:
-		s.showProblem(w, r, http.StatusNotFound, "A zap can be paused, resumed and polled", "")
+		s.showProblem(w, r, http.StatusNotFound, "The actions for a zap are pause, resume and poll", "")
 		return
 	}
 	if err != nil {
@@ -117,10 +118,10 @@ func (s *Server) deliveriesForm(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case len(action.States(false)) == 0:
-		s.showProblem(w, r, http.StatusBadRequest, "Deliveries can be replayed, released and discarded", "")
+		s.showProblem(w, r, http.StatusBadRequest, "The actions for deliveries are replay, release and discard", "")
 		return
 	case len(sel.IDs) == 0 && sel.State == 0:
-		s.goBack(w, r, flash{Text: "Nothing is selected: select deliveries first", Bad: true}, home)
+		s.goBack(w, r, flash{Text: "No deliveries are selected", Bad: true}, home)
 		return
 	case r.PostFormValue("sure") == "" && (action == engine.Discard || sel.Again):
 		s.confirm(w, r, askFor(action, sel))
@@ -133,7 +134,7 @@ func (s *Server) deliveriesForm(w http.ResponseWriter, r *http.Request) {
 	}
 	if more > 0 && r.PostFormValue("sure") == "" {
 		c := askFor(action, sel)
-		c.Consequence = fmt.Sprintf("%s more since the page was shown.", quantity.Number(more))
+		c.Consequence = fmt.Sprintf("%s more since the page was loaded.", quantity.Number(more))
 		s.confirm(w, r, c)
 		return
 	}
@@ -244,9 +245,9 @@ func (s *Server) reloadForm(w http.ResponseWriter, r *http.Request) {
 		f.Text += "; runs changed: " + runsText(runs)
 	}
 	if err != nil {
-		f = flash{Text: err.Error(), Hint: "the current configuration stays in force; correct the files, then: rowtap check", Bad: true}
-		if wrong, ok := errors.AsType[config.Diagnostics](err); ok && len(wrong) > 0 {
-			f.Text = fmt.Sprintf("the configuration is invalid: %s, the first: %s", quantity.Count(len(wrong), "mistake"), wrong[0].String())
+		f = flash{Text: err.Error(), Hint: "the previous one stays in force; correct the files, then: rowtap check && rowtap reload", Bad: true}
+		if wrong, ok := errors.AsType[config.Diagnostics](err); ok {
+			f.Text = "The configuration is refused: " + engine.NewRefusal(wrong, time.Now()).Summary()
 		}
 	} else if moved, err := s.API.FinishMoves(r.Context()); err != nil {
 		f = flash{Text: err.Error(), Hint: hint.Of(err), Bad: true}

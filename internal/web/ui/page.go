@@ -86,7 +86,7 @@ func (s *Server) Handler() http.Handler {
 	inside.HandleFunc("POST /pause-all", s.pauseAllForm)
 	inside.HandleFunc("POST /resume-all", s.resumeAllForm)
 	inside.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		s.showProblem(w, r, http.StatusNotFound, "There is nothing at "+r.URL.Path, "")
+		s.showProblem(w, r, http.StatusNotFound, "Page not found: "+r.URL.Path, "")
 	})
 	return s.withLogin(inside)
 }

@@ -151,7 +151,7 @@ func TestActOnThePage(t *testing.T) {
 	b.Sees("overview", status, 200, body, "1 item needs attention", "1 row held for review", "Release 1", "removed from the configuration")
 
 	status, _, body = b.Submit("/deliveries", "do", "release", "zap", "old", "state", "held", "seen", "0")
-	b.Sees("more than was seen", status, 200, body, "Release all held deliveries of old?", "1 more since the page was shown")
+	b.Sees("more than was seen", status, 200, body, "Release all held deliveries of old?", "1 more since the page was loaded")
 	status, _, body = b.Submit("/deliveries", "do", "discard", "id", "old/1", "zap", "old", "back", "/zaps/old?state=held")
 	b.Sees("discard asks", status, 200, body, "Discard old/1?", `href="/zaps/old?state=held"`)
 	if got := state(); got != ledger.Held {
@@ -172,7 +172,7 @@ func TestActOnThePage(t *testing.T) {
 	status, _, body = b.Get("/")
 	b.Sees("overview", status, 200, body, "All good")
 	status, _, body = b.Submit("/deliveries", "do", "replay", "zap", "old")
-	b.Sees("nothing selected", status, 200, body, "Nothing is selected")
+	b.Sees("nothing selected", status, 200, body, "No deliveries are selected")
 	status, _, body = b.Submit("/deliveries", "do", "replay", "zap", "old", "id", "old/1")
 	b.Sees("what cannot be replayed", status, 200, body, "0 deliveries queued again", "replay works on failed deliveries")
 	status, _, body = b.Submit("/deliveries", "do", "release", "zap", "old", "state", "discarded", "seen", "0")

@@ -189,6 +189,24 @@ func TestARefreshLeavesTheReaderAlone(t *testing.T) {
 		b.stayed()
 	})
 
+	t.Run("the row that is read, when another comes above it", func(t *testing.T) {
+		b := b.of(t)
+		b.looksLike("light", 390)
+		defer b.looksLike("light", 1280)
+		b.open("/zaps/signups")
+		b.stays()
+		evaluate[bool](b, `(window.read = document.querySelectorAll("table.history tbody tr")[2].dataset.key,
+			document.querySelector("table.history tr[data-key='" + read + "']").scrollIntoView(), scrollBy(0, 20), true)`)
+		const top = `Math.round(document.querySelector("tr[data-key='" + read + "']").getBoundingClientRect().top)`
+		was := evaluate[float64](b, top)
+		b.changes(sent, func() { s.add("Signups", "vera@example.com", "Vera Novak", "52", "Yes") })
+		b.reads("table.history", "vera@example.com")
+		if got := evaluate[float64](b, top); got != was || was != -20 {
+			t.Errorf("it is at %v, was at %v", got, was)
+		}
+		b.stayed()
+	})
+
 	t.Run("a comparison that is scrolled, when its table changes", func(t *testing.T) {
 		b := b.of(t)
 		b.looksLike("light", 390)
@@ -212,13 +230,19 @@ func TestAPageComesBack(t *testing.T) {
 	t.Parallel()
 	browser := startBrowser(t)
 	s := startSite(t, busyZaps)
-	var away atomic.Bool
+	var away, unready atomic.Bool
 	daemon, err := url.Parse(s.url)
 	must(t, err)
 	through := httputil.NewSingleHostReverseProxy(daemon)
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if away.Load() {
 			http.Error(w, "the daemon is away", http.StatusBadGateway)
+			return
+		}
+		if unready.Load() {
+			w.Header().Set("ETag", `"1"`)
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = w.Write([]byte(`<h1>Not ready</h1><main id="main"><p data-part="unready"></p></main>`))
 			return
 		}
 		through.ServeHTTP(w, r)
@@ -237,4 +261,6 @@ func TestAPageComesBack(t *testing.T) {
 	b.reads("#live.on", "live")
 	b.reads("table.history", "asha@example.com")
 	b.stayed()
+	unready.Store(true) // another page is at its address
+	b.reads("h1", "Not ready")
 }

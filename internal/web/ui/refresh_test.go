@@ -104,6 +104,27 @@ func TestAReloadRefreshesPages(t *testing.T) {
 	})
 }
 
+// A delivery that is retried changes no count of its zap, but what the zap's history says of it.
+func TestAnAttemptRefreshesPages(t *testing.T) {
+	for _, path := range []string{"/zaps/old", "/deliveries/old/1"} {
+		synctest.Test(t, func(t *testing.T) {
+			h, e := open(t)
+			if _, err := e.Ledger.Move(t.Context(), "old", []uint64{1}, []ledger.State{ledger.Held}, ledger.Queued, "", time.Now()); err != nil {
+				t.Fatal(err)
+			}
+			tag := refresh(t, h, path, "").Header().Get("ETag")
+			again := []ledger.Outcome{{Number: 1, State: ledger.Queued, CountAttempt: true, Reason: "CleverTap: 503", RetryAt: time.Now().Add(time.Hour)}}
+			if err := e.Ledger.Finish(t.Context(), "old", again, time.Now()); err != nil {
+				t.Fatal(err)
+			}
+			wait(ui.RefreshEvery)
+			if w := refresh(t, h, path, tag); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "CleverTap: 503") {
+				t.Errorf("%s: %d", path, w.Code)
+			}
+		})
+	}
+}
+
 // Searches are too expensive to repeat every second.
 func TestASearchIsNotRefreshed(t *testing.T) {
 	h, _ := open(t)
@@ -171,5 +192,5 @@ func TestARefreshLeavesTheFlash(t *testing.T) {
 		t.Errorf("the refresh: %s", resp.Status)
 	}
 	status, _, body := b.Get("/zaps/old")
-	b.Sees("the page that the form leads to", status, http.StatusOK, body, "Nothing is selected")
+	b.Sees("the page that the form leads to", status, http.StatusOK, body, "No deliveries are selected")
 }

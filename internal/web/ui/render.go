@@ -32,7 +32,7 @@ type crumb struct{ Name, Path string }
 type view struct {
 	name   string // of its template
 	frame  frame
-	of     string // the zap or the delivery that it shows; "": all zaps
+	of     string // the zap that it shows, or a delivery of; "": all zaps
 	still  bool   // it does not refresh itself
 	shared bool   // it is rendered once per snapshot, for all readers
 	main   func(*snapshot) (any, error)

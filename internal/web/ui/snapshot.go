@@ -14,7 +14,6 @@ import (
 
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/engine"
-	"github.com/rowtap/rowtap/internal/ledger"
 )
 
 const (
@@ -85,8 +84,14 @@ func (c *snapshots) hash(v any) (uint64, error) {
 	return h.Sum64(), err
 }
 
-// tagOf returns the ETag of a page about a zap or a delivery, or about all zaps if of is "". It is
-// read before the page is rendered, so that a change in between is in the next refresh.
+// tag returns the ETag of a page that shows a value.
+func (c *snapshots) tag(shown any) (string, error) {
+	sum, err := c.hash(shown)
+	return `W/"` + strconv.FormatUint(sum, 36) + `"`, err
+}
+
+// tagOf returns the ETag of a page about a zap or one of its deliveries, or about all zaps if of is
+// "". It is read before the page is rendered, so that a change in between is in the next refresh.
 func (s *Server) tagOf(ctx context.Context, now *snapshot, of, address string, session bool) (string, error) {
 	hour := now.at.UTC().Truncate(time.Hour) // in which plots end
 	shown := []any{hour, now.loads, address, session}
@@ -97,19 +102,14 @@ func (s *Server) tagOf(ctx context.Context, now *snapshot, of, address string, s
 		}
 		shown = append(shown, status)
 	} else {
-		zapName, number, err := ledger.ParseID(of)
+		z, _ := now.zap(of)
+		deliveries, err := s.Engine.Sum(ctx, of)
 		if err != nil {
-			zapName = of
-		} else if d, _, err := s.Engine.Stored(ctx, zapName, number); err != nil {
 			return "", err
-		} else {
-			shown = append(shown, d)
 		}
-		z, _ := now.zap(zapName)
-		shown = append(shown, z)
+		shown = append(shown, z, deliveries)
 	}
-	sum, err := s.snapshots.hash(shown)
-	return `W/"` + strconv.FormatUint(sum, 36) + `"`, err
+	return s.snapshots.tag(shown)
 }
 
 // zap returns the status of a zap.

@@ -13,7 +13,8 @@ type unreadyView struct {
 }
 
 // UnreadyHandler returns the handler of the page of a daemon that waits for a valid configuration.
-// It lists the mistakes, and can reload. The server needs no engine.
+// It lists the mistakes, can reload, and refreshes itself until the daemon is ready. The server needs
+// no engine.
 func (s *Server) UnreadyHandler(u api.Unready) http.Handler {
 	inside := http.NewServeMux()
 	inside.HandleFunc("POST /reload", func(w http.ResponseWriter, r *http.Request) {
@@ -30,7 +31,21 @@ func (s *Server) UnreadyHandler(u api.Unready) http.Handler {
 		if refused := u.Refused(); refused != nil {
 			view.Mistakes = refused.Mistakes
 		}
-		s.showOnce(w, r, http.StatusServiceUnavailable, "unready", frame{Title: "Not ready", Bare: true}, view)
+		tag, err := s.snapshots.tag(view)
+		if err != nil {
+			s.showProblem(w, r, http.StatusInternalServerError, err.Error(), "")
+			return
+		}
+		w.Header().Set("ETag", tag)
+		f := frame{Title: "Not ready", Bare: true, Tag: tag}
+		switch r.Header.Get("If-None-Match") {
+		case tag:
+			w.WriteHeader(http.StatusNotModified)
+		case "":
+			s.showOnce(w, r, http.StatusServiceUnavailable, "unready", f, view)
+		default: // a refresh, which would take the flash of another tab
+			s.render(w, http.StatusServiceUnavailable, "unready", f, view)
+		}
 	})
 	return s.withLogin(inside)
 }

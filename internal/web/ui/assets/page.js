@@ -116,6 +116,7 @@ main.addEventListener("change", (e) => {
 
 // The parts of a page that change. Parts with a field to type into only appear and disappear.
 const parts = (root) => [...root.querySelectorAll("[data-part]")];
+const partLike = (fresh) => main.querySelector(`[data-part="${fresh.dataset.part}"]`);
 
 // The content of each part as it was sent: it differs once it is dressed.
 const sent = new Map(parts(main).map((part) => [part, part.innerHTML]));
@@ -132,9 +133,10 @@ async function refresh() {
     if (response.status === 401) return location.reload();
     let complete = true;
     if (response.status !== 304) {
-      if (!response.ok) throw new Error(response.statusText);
+      if (!response.headers.has("ETag")) throw new Error(response.statusText);
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
       if (asked !== address) return; // the filter has changed
+      if (parts(page).some((fresh) => !partLike(fresh))) return location.reload(); // of another release, or of an unready daemon
       complete = replaceParts(page);
       tag = complete ? response.headers.get("ETag") : "incomplete";
     }
@@ -156,10 +158,10 @@ function showLive(state) {
 // replaceParts replaces the parts that have changed, and reports whether it could: a part stays as it is while the
 // reader presses a button or has selected text in it.
 function replaceParts(page) {
-  const selection = getSelection();
+  const selection = getSelection(), inView = placesInView();
   let complete = true;
   for (const fresh of parts(page)) {
-    const part = main.querySelector(`[data-part="${fresh.dataset.part}"]`), html = fresh.innerHTML;
+    const part = partLike(fresh), html = fresh.innerHTML;
     if (sent.get(part) === html && part.hidden === fresh.hidden) continue;
     if (part.matches(":active") || selection.type === "Range" && selection.containsNode(part, true)) {
       complete = false;
@@ -168,13 +170,31 @@ function replaceParts(page) {
     replacePart(part, fresh);
     sent.set(part, html);
   }
+  scrollBackTo(inView);
   return complete;
+}
+
+// placesInView returns the sections and rows that begin above the window's top edge, the nearest first, and where.
+function placesInView() {
+  const places = [...main.querySelectorAll("section, [data-key]")].map((el) => ({ el, top: el.getBoundingClientRect().top }));
+  return places.filter(({ el, top }) => top < 0 && el.offsetHeight).reverse();
+}
+
+// scrollBackTo scrolls so that what the reader looks at stays where it was, if rows came or went above it. Browsers do so
+// only for elements that are not replaced.
+function scrollBackTo(places) {
+  for (const { el, top } of places) {
+    const now = el.isConnected ? el : main.querySelector(`[data-key="${CSS.escape(el.dataset.key)}"]`);
+    if (now?.offsetHeight) return scrollBy({ top: now.getBoundingClientRect().top - top, behavior: "instant" });
+  }
 }
 
 // replacePart replaces a part's content. Focus, checked boxes, opened details and horizontal scrolling stay.
 function replacePart(part, fresh) {
   const all = (selector) => [...part.querySelectorAll(selector)];
-  const focused = all(":focus")[0], name = focused && nameOf(focused), focusVisible = focused?.matches(":focus-visible");
+  const active = document.activeElement; // :focus matches nothing while another window has the focus
+  const focused = part.contains(active) && active, name = focused && nameOf(focused);
+  const focusVisible = focused && focused.matches(":focus-visible");
   const checked = new Set(all("td.tick input:checked").map((box) => box.value));
   const opened = new Set(all("details[open]").map((details) => details.id));
   const scrolled = new Map(all(".scroll").map((el) => [nameOf(el), el.scrollLeft]));
