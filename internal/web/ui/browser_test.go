@@ -203,6 +203,8 @@ func TestThePage(t *testing.T) {
 		at := evaluate[[2]float64](b, `(() => { const r = document.querySelector("svg.plot.big").getBoundingClientRect(); return [r.right - 2, r.top + 5]; })()`)
 		b.do("point", chromedp.MouseEvent(chromedp.MouseMoved, at[0], at[1]))
 		b.reads(".tip", "5 sent, 1 skipped")
+		s.add("Signups", "ida@example.com", "Ida Berg", "61", "Yes")
+		b.reads(".tip", "6 sent, 1 skipped") // the plot was replaced under the pointer
 	})
 
 	t.Run("without scripts", func(t *testing.T) {

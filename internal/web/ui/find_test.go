@@ -116,7 +116,7 @@ func TestFailuresAreGroupedByReason(t *testing.T) {
 	b.Sees("a discard asks", status, 200, body, "Discard all failed deliveries of old with the error &#34;Phone: no date&#34;?", `name="error" value="Phone: no date"`)
 	form[1] = "replay"
 	status, _, body = b.Submit("/deliveries", form...)
-	b.Sees("more than was seen", status, 200, body, "1 more since the page was shown")
+	b.Sees("more than was seen", status, 200, body, "1 more since the page was loaded")
 	state := func() (s string) {
 		for n := uint64(2); n <= 6; n++ {
 			d, _, err := e.Ledger.Delivery(t.Context(), "old", n)

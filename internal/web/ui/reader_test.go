@@ -2,6 +2,7 @@ package ui_test
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -201,7 +202,8 @@ func TestARefreshLeavesTheReaderAlone(t *testing.T) {
 		was := evaluate[float64](b, top)
 		b.changes(sent, func() { s.add("Signups", "vera@example.com", "Vera Novak", "52", "Yes") })
 		b.reads("table.history", "vera@example.com")
-		if got := evaluate[float64](b, top); got != was || was != -20 {
+		// Windows scroll by whole pixels, and rows have fractions of them; the row above is 100 pixels high.
+		if got := evaluate[float64](b, top); math.Abs(got-was) > 1 || math.Abs(was+20) > 1 {
 			t.Errorf("it is at %v, was at %v", got, was)
 		}
 		b.stayed()

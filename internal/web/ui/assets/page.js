@@ -37,14 +37,16 @@ function showTimes(root) {
 
 const kinds = ["sent", "validated", "skipped", "held", "failed"];
 let tip = null;
+let pointer = null; // where it last was, in the window
 
 function hideTip() { tip?.remove(); tip = null; }
 
-document.addEventListener("pointermove", (e) => {
-  const plot = e.target.closest?.("svg.plot");
+// showTip shows the numbers of the bar under the pointer.
+function showTip(target) {
+  const plot = target?.closest?.("svg.plot");
   if (!plot) return hideTip();
   const box = plot.getBoundingClientRect(), bars = plot.dataset.rows.split(" "), bar = Number(plot.dataset.bar);
-  const i = Math.min(bars.length - 1, Math.max(0, Math.floor((e.clientX - box.left) / box.width * bars.length)));
+  const i = Math.min(bars.length - 1, Math.max(0, Math.floor((pointer.x - box.left) / box.width * bars.length)));
   const numbers = bars[i].split(",");
   const parts = kinds.map((k, n) => (numbers[n] ? `${Number(numbers[n]).toLocaleString()} ${k}` : ""));
   const words = parts.filter(Boolean).join(", ") || "no rows";
@@ -66,6 +68,11 @@ document.addEventListener("pointermove", (e) => {
   const x = Math.min(document.documentElement.clientWidth - half, Math.max(half, middle));
   tip.style.left = `${x + scrollX}px`;
   tip.style.top = `${box.top + scrollY - 4}px`;
+}
+
+document.addEventListener("pointermove", (e) => {
+  pointer = { x: e.clientX, y: e.clientY };
+  showTip(e.target);
 });
 document.addEventListener("scroll", hideTip, { passive: true });
 
@@ -171,6 +178,7 @@ function replaceParts(page) {
     sent.set(part, html);
   }
   scrollBackTo(inView);
+  if (tip) showTip(document.elementFromPoint(pointer.x, pointer.y));
   return complete;
 }
 
