@@ -113,7 +113,7 @@ func TestParsed(t *testing.T) {
 		{"state backup FILE && rowtap nothing", true, true},
 		{"sandbox --key google.json > rowtap.yaml", true, true},
 		{"status --nothing", false, false},
-		{"resume ZAP OTHER", false, false},
+		{"why ZAP ROW OTHER", false, false},
 		{"test action ZAP --row N", true, true},
 		{"test action ZAP --row X", true, false},
 		{"completion --help", true, true},

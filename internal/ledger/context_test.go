@@ -90,6 +90,7 @@ func methods(t *testing.T, l *ledger.Ledger) map[string]func(ctx context.Context
 		"Start":     func(ctx context.Context) error { return l.Start(ctx, signups, uploadOf(one...), ledger.Hides{}, noon) },
 		"Stamp":     func(ctx context.Context) error { return l.Stamp(ctx, elsewhere) },
 		"StateOf":   func(ctx context.Context) error { _, err := l.StateOf(ctx, signups, 1); return err },
+		"Sum":       func(ctx context.Context) error { _, err := l.Sum(ctx, signups); return err },
 		"Zap":       func(ctx context.Context) error { _, _, err := l.Zap(ctx, signups); return err },
 		"Zaps":      func(ctx context.Context) error { _, err := l.Zaps(ctx); return err },
 	}
