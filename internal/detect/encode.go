@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// Formats, stored in the first byte of the first chunk. A change to how cells are hashed is a new
-// format too. Every released format stays readable.
+// Formats, stored in the first byte of the first chunk. A change to how cells are hashed is also
+// a new format. Every released format stays readable.
 const (
 	// formatMarks had no folded hashes, and a mark for each row that duplicated what the ledger
 	// knows.

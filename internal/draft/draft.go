@@ -7,7 +7,7 @@
 //
 // It decides only what the cells make certain. Where they are ambiguous, for example which number
 // of a date is the day, or which country a phone number is from, the file has a comment with the
-// question, and [Suggestion.Doubts] has it, too.
+// question, which [Suggestion.Doubts] also returns.
 package draft
 
 import (

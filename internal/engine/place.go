@@ -18,7 +18,7 @@ type obstacle struct {
 
 // inPlace returns nil if a restart would find the state and [Options.MayBegin] agrees. Otherwise it
 // returns why nothing may start: rows read or sent now would be forgotten, so they would be sent
-// twice or lost, or another machine may send them too. Uploads in flight are still recorded, so
+// twice or lost, or another machine may send them. Uploads in flight are still recorded, so
 // their rows are not sent twice if the state is saved. It is called before each poll and each
 // upload, and logs changes.
 func (e *Engine) inPlace() error {

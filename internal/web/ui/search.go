@@ -125,7 +125,7 @@ func (q search) link(before string) string {
 	return address(zapPath(q.zap), query)
 }
 
-// query returns the parameters by which the API selects deliveries, too.
+// query returns the parameters that pages and the API share.
 func (q search) query() map[string]string {
 	query := map[string]string{"since": q.From, "until": q.To, "error": q.Error}
 	if q.state != 0 {

@@ -138,7 +138,7 @@ async function refresh() {
   try {
     const response = await fetch(address, { headers: { "If-None-Match": tag }, signal: AbortSignal.timeout(10_000) });
     if (response.status === 401) return location.reload();
-    let complete = true;
+    let complete = tag !== "incomplete"; // a 304 leaves it so
     if (response.status !== 304) {
       if (!response.headers.has("ETag")) throw new Error(response.statusText);
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
