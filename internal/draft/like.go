@@ -21,6 +21,10 @@ func (f File) Like(path string, file []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	_, trigger := entry(e.root, "trigger")
+	if merge, _ := entry(e.root, "<<"); merge != nil || trigger == nil {
+		return nil, config.Diagnostics{{Pos: config.Pos{File: path}, Message: "a file whose own keys come from << cannot be copied", Suggestion: "write them out"}}
+	}
 	e.mention(f)
 	if name, _ := entry(e.root, "name"); name != nil {
 		e.set(e.root, "name", text(f.Name), "")
@@ -29,7 +33,6 @@ func (f File) Like(path string, file []byte) ([]byte, error) {
 	if f.Schedule != "" {
 		e.set(e.root, "schedule", quoted(f.Schedule), "")
 	}
-	_, trigger := entry(e.root, "trigger")
 	if f.GoogleAccount != "" {
 		e.set(trigger, "account", text(f.GoogleAccount), "")
 	}
@@ -53,6 +56,15 @@ func (f File) Like(path string, file []byte) ([]byte, error) {
 	}
 	e.remove(e.root, "tests")
 	return e.result()
+}
+
+// WorksheetValue returns the value of the key worksheet, with the title of a gid as a comment.
+func (f File) WorksheetValue() string {
+	value, title := f.worksheet()
+	if title != "" {
+		value += " # " + title
+	}
+	return value
 }
 
 // worksheet returns the value of the key worksheet, and a title to show in a comment; "" for none.

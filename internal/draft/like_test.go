@@ -6,10 +6,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/mapping"
-	"github.com/rowtap/rowtap/internal/row"
 )
 
 // orders is the worksheet that the tests copy zaps for.
@@ -401,14 +401,11 @@ func FuzzLike(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, file, worksheet string, byGID bool) {
-		if _, err := zapOf("zaps/signups.yaml", file); err != nil || strings.TrimSpace(worksheet) == "" {
+		if _, err := zapOf("zaps/signups.yaml", file); err != nil || strings.TrimSpace(worksheet) == "" || !utf8.ValidString(worksheet) {
 			return
 		}
 		o := orders()
 		o.Worksheet, o.ByGID = worksheet, byGID
-		if title := row.TextCell(worksheet); title.Text != worksheet {
-			return
-		}
 		got, err := o.Like("zaps/signups.yaml", []byte(file))
 		if err != nil {
 			if strings.Contains(file, "&") {

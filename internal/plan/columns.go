@@ -30,6 +30,19 @@ func (r *Recipe) Bind(h row.Header) (bound *mapping.Bound, missing *mapping.Colu
 	return bound, all, nil
 }
 
+// Fit is [Recipe.Bind] for a header that must have every column that the zap file names, those in
+// redact included.
+func (r *Recipe) Fit(h row.Header) (bound *mapping.Bound, missing []mapping.MissingColumn, err error) {
+	bound, lacks, err := r.Bind(h)
+	if err != nil {
+		return nil, nil, err
+	}
+	if lacks != nil {
+		missing = lacks.Missing
+	}
+	return bound, append(missing, MissingIn(h, r.Redact, r.RedactPos)...), nil
+}
+
 // MissingIn returns the named columns that a header lacks or has more than once, without
 // duplicates. at is where the zap file names them.
 func MissingIn(h row.Header, names []string, at map[string]config.Pos) []mapping.MissingColumn {

@@ -232,9 +232,9 @@ func (p *Plan) CheckFile(path string, text []byte, lookup func(string) (string, 
 		return nil, err
 	}
 	r := &Recipe{Zap: z, Mapping: m}
-	_, missing, err := r.Bind(h)
-	if missing != nil {
-		err = errors.Join(err, missing)
+	_, missing, err := r.Fit(h)
+	if len(missing) > 0 {
+		err = errors.Join(err, &mapping.ColumnError{Missing: missing})
 	}
 	return r, err
 }

@@ -231,15 +231,10 @@ func (z *OnlineZap) fit(ctx context.Context, account *sheets.Account, block shee
 	if z.Header, z.Err = plan.ReadHeader(ctx, account, r, z.Worksheet, block.Cells(r.Trigger.HeaderRow)); z.Err != nil {
 		return
 	}
-	bound, missing, err := r.Bind(z.Header)
-	if err != nil {
-		z.Err = err
+	var bound *mapping.Bound
+	if bound, z.Missing, z.Err = r.Fit(z.Header); z.Err != nil {
 		return
 	}
-	if missing != nil {
-		z.Missing = missing.Missing
-	}
-	z.Missing = append(z.Missing, plan.MissingIn(z.Header, r.Redact, r.RedactPos)...)
 	z.Warnings = r.FormerNames(z.Header)
 	if bound == nil {
 		return
