@@ -34,7 +34,7 @@ func newNewCommand(g *globals) *cobra.Command {
 	var f newFlags
 	cmd := &cobra.Command{
 		Use:   "new [NAME]",
-		Short: "Write a zap file with a suggested mapping",
+		Short: "Write a zap file with a suggested or copied mapping",
 		Long: "Reads a worksheet's header and newest rows, and writes DIR/zaps/NAME.yaml with a mapping for them: e-mail → Email, mobile →\n" +
 			"Phone with type: phone, dates in text with their format. Ambiguous columns become comments with a question. The file has\n" +
 			"enabled: false, passes rowtap check, and contains column names but no cells.\n\n" +
@@ -165,7 +165,7 @@ func (n *newZap) run(ctx context.Context, out io.Writer) error {
 	}
 	recipe, err := n.plan.CheckFile(n.path, text, environmentOf(n.g.dir).find, n.sample.Header)
 	missing, lacks := errors.AsType[*mapping.ColumnError](err)
-	if err != nil && !(lacks && n.copies() && n.print) {
+	if err != nil && (!lacks || !n.copies() || !n.print) {
 		return fmt.Errorf("nothing was written: the zap file would fail rowtap check --online:\n%w\n"+
 			"next: correct the flag, or the header in the sheet", err)
 	}
