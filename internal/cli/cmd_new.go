@@ -84,14 +84,15 @@ type newZap struct {
 	stderr io.Writer
 	ask    *dialogue // nil: not on a terminal
 
-	name    string         // of the zap
-	path    string         // of its file
-	plan    *plan.Plan     // the accounts, without zaps
-	others  []*plan.Recipe // the existing zaps; none if they cannot be loaded
-	source  *plan.Recipe   // the zap of --like; nil: none
-	trigger config.Trigger
-	sample  *preview.Sample
-	file    draft.File
+	name     string         // of the zap
+	path     string         // of its file
+	plan     *plan.Plan     // the accounts, without zaps
+	others   []*plan.Recipe // the existing zaps whose files have no mistakes
+	mistakes error          // in the existing zap files; nil: none
+	source   *plan.Recipe   // the zap of --like; nil: none
+	trigger  config.Trigger
+	sample   *preview.Sample
+	file     draft.File
 }
 
 // checkFlags checks the flags without looking at accounts or sheets.
@@ -220,13 +221,13 @@ func (n *newZap) readAccounts(context.Context) (err error) {
 			return &exitError{exitUsage, fmt.Errorf("%s/rowtap.yaml has no %s\nnext: add an account (rowtap help config), then: rowtap new", n.g.dir, kind)}
 		}
 	}
-	if all, err := loadPlan(n.g.dir); err == nil {
+	all, err := loadPlan(n.g.dir)
+	if err == nil {
 		n.others = all.Recipes
-	} else if n.copies() {
-		return configError(err, exitUsage)
-	} else {
-		fmt.Fprintln(n.stderr, "note: existing zap files have mistakes, so they are not checked for conflicts (rowtap check lists the mistakes)")
+		return nil
 	}
+	n.mistakes, n.others = err, n.plan.Valid(environmentOf(n.g.dir).find)
+	fmt.Fprintln(n.stderr, "note: existing zap files have mistakes; those files are not checked for conflicts (rowtap check lists the mistakes)")
 	return nil
 }
 

@@ -18,7 +18,11 @@ import (
 
 // findSource finds the zap to copy. Its account and header row apply unless flags name others.
 func (n *newZap) findSource(context.Context) (err error) {
-	if n.source, err = recipeNamed(&plan.Plan{Recipes: n.others}, n.like); err != nil {
+	existing := &plan.Plan{Recipes: n.others}
+	if existing.Recipe(n.like) == nil && n.mistakes != nil {
+		return configError(n.mistakes, exitUsage)
+	}
+	if n.source, err = recipeNamed(existing, n.like); err != nil {
 		return err
 	}
 	n.google = cmp.Or(n.google, n.source.Trigger.Account.Name)
