@@ -131,9 +131,6 @@ func (e *editing) set(m *yaml.Node, key, value, remark string, after ...string) 
 	if v.Anchor != "" {
 		value = "&" + v.Anchor + " " + value
 	}
-	if from == to { // nothing follows the colon
-		value = " " + value
-	}
 	if !flow {
 		rest := e.text[to:e.lineEnd(to)]
 		gap := len(rest) - len(strings.TrimLeft(rest, " "))
@@ -156,7 +153,7 @@ func (e *editing) remove(m *yaml.Node, key string) {
 		return
 	}
 	e.orphaned(key, k, v)
-	from, to := e.start(k), max(e.end(v), e.end(k))
+	from, to := e.start(k), e.end(v)
 	if m.Style&yaml.FlowStyle != 0 {
 		if next := e.after(to, ""); e.text[next] == ',' {
 			to = next + len(",")

@@ -114,9 +114,9 @@ func (l *layout) file() string {
 		entryOf{key: "app", text: "clevertap"}, entryOf{key: "event", text: "create_update_user_profile"}, entryOf{key: "account", text: "production"},
 		entryOf{key: "identity", text: "{{Email}}"}, entryOf{key: "properties", raw: ` {Plan: "{{Plan}}", Note: 'tests: [#]'}`, optional: true},
 	)
-	tests := ` [{row: {Email: "a, b"}, record: {identity: x}}, {row: {Email: 'it''s'}, error: y}]`
+	tests := l.one(` [{row: {Email: "a, b"}, record: {identity: x}}, {row: {Email: 'it''s'}, error: y}]`, " [ ]", " [{row: {A: b}, record: {identity: x, profileData: {A: []}}}]")
 	if !inside {
-		tests = l.one(tests, "\n- row: {Email: a}\n  record: {identity: x} # }\n", "\n  - row:\n      Email: |\n        a\n\n        b\n    error: >\n      y\n  # - row: z\n",
+		tests = l.one(tests, "\n- row: {Email: &e }\n  record: {identity: x, profileData: {A: []}}\n", "\n- row: {Email: a}\n  record: &n\n", "\n- row: {Email: a}\n  record: {identity: x} # }\n", "\n  - row:\n      Email: |\n        a\n\n        b\n    error: >\n      y\n  # - row: z\n",
 			"\n  [{row: {Email: a},\n record: null}]\n")
 	}
 	root := l.some(

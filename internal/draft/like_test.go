@@ -148,6 +148,35 @@ action: {app: clevertap, event: create_update_user_profile, account: production,
 `,
 		},
 		{
+			"escapes, a byte order mark, and a comment below the tests", "\ufeff" + `name: signups
+enabled: true
+schedule: "@hourly"
+trigger:
+  app: google_sheets
+  event: new_spreadsheet_row
+  account: marketing
+  spreadsheet: book
+  worksheet: "the \"form\" # 2" # "
+action: {app: clevertap, event: create_update_user_profile, account: production, identity: "{{Email}}"}
+tests:
+  - row: {Email: a@example.com}
+    record: null
+# the end
+`, `name: orders
+enabled: false
+schedule: "@hourly"
+trigger:
+  app: google_sheets
+  event: new_spreadsheet_row
+  account: marketing
+  spreadsheet: https://docs.google.com/spreadsheets/d/2ndBook/edit
+  worksheet: Orders # "
+  start: now
+action: {app: clevertap, event: create_update_user_profile, account: production, identity: "{{Email}}"}
+# the end
+`,
+		},
+		{
 			"a gid and its title", `enabled: true
 schedule: "@hourly"
 trigger:
@@ -362,6 +391,23 @@ actions:
 	_, actions, _ := strings.Cut(file, "actions:")
 	if _, copied, _ := strings.Cut(string(got), "actions:"); copied != strings.ReplaceAll(actions, "production", "test") {
 		t.Errorf("got%s", copied)
+	}
+}
+
+// TestLikeMerged: a file whose own keys are merged from elsewhere is refused.
+func TestLikeMerged(t *testing.T) {
+	const file = `<<: {enabled: true, tests: [{row: {Email: a@example.com}, record: null}]}
+schedule: "@hourly"
+trigger: {app: google_sheets, event: new_spreadsheet_row, account: marketing, spreadsheet: book, worksheet: Signups}
+action: {app: clevertap, event: create_update_user_profile, account: production, identity: "{{Email}}"}
+`
+	if _, err := zapOf("zaps/signups.yaml", file); err != nil {
+		t.Fatal(err)
+	}
+	_, err := orders().Like("zaps/signups.yaml", []byte(file))
+	const want = `zaps/signups.yaml: a file whose own keys come from << cannot be copied; write them out`
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 
