@@ -114,11 +114,8 @@ func run(ctx context.Context, g *globals, watch bool, logTo io.Writer) (err erro
 			case <-changes:
 				d.log.Info("configuration files changed")
 			case <-secrets:
-				if d.refused.Load() == nil {
+				if !d.validAgain() {
 					continue
-				}
-				if _, err := loadPlan(g.dir); err != nil {
-					continue // as before, or as a reload will say
 				}
 			}
 			d.reload(ctx)

@@ -96,9 +96,6 @@ func printStatus(ctx context.Context, c *client, g *globals, since string, out, 
 	rows := make([][]string, len(st.Zaps))
 	for i, z := range st.Zaps {
 		n := func(v int64) string { return fmt.Sprint(v) }
-		if !c.daemon {
-			z.NextPoll = nil
-		}
 		rows[i] = []string{z.Zap, shownState(z, c.daemon), at.shown(z.LastPoll), at.shown(z.NextPoll), n(z.Waiting), n(z.Queued), n(z.Sent)}
 		if shadow {
 			rows[i] = append(rows[i], n(z.Validated))

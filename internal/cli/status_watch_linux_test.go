@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -153,11 +154,35 @@ type transportFunc func(*http.Request) (*http.Response, error)
 
 func (f transportFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// TestStatusWatchProgram runs the real program on a terminal until Ctrl-C, and where it is refused.
+// TestStatusWatchEnds: it does not wait for a daemon whose token has changed.
+func TestStatusWatchEnds(t *testing.T) {
+	terminal, _ := pseudoTerminal(t)
+	asked := 0
+	tick := make(chan time.Time, 1)
+	tick <- time.Time{}
+	w := statusWatch{terminal, tick, clock{time.UTC}, func(context.Context, io.Writer) error {
+		if asked++; asked > 1 {
+			return &unauthorizedError{errors.New("the token is wrong")}
+		}
+		return nil
+	}}
+	if err := w.run(t.Context(), time.Time{}); !errors.Is(err, errUnauthorized) || asked != 2 {
+		t.Errorf("%v, asked %d times", err, asked)
+	}
+}
+
+// TestStatusWatchProgram runs the real program on a terminal until Ctrl-C, with a daemon and with a
+// standby, and where it is refused.
 func TestStatusWatchProgram(t *testing.T) {
+	var standby atomic.Bool
 	daemon := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Get("since") == "" {
 			t.Error("the request has no time")
+		}
+		if standby.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_ = printJSON(w, map[string]any{"detail": "this machine is a standby", "machines": []engine.Machine{{Host: "host-b"}}})
+			return
 		}
 		_ = printJSON(w, engine.Status{Total: &engine.Period{From: time.Unix(0, 0)}})
 	}))
@@ -169,27 +194,37 @@ func TestStatusWatchProgram(t *testing.T) {
 		return cmd
 	}
 
-	cmd := watch("xterm")
-	cmd.Stdout, cmd.Stderr = terminal, os.Stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+	until := func(end string) (out string) {
+		t.Helper()
+		for some := make([]byte, 4096); !strings.Contains(out, end); {
+			n, err := shown.Read(some)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out += string(some[:n])
+		}
+		return out
 	}
-	var out []byte
-	for some := make([]byte, 4096); !bytes.Contains(out, []byte("\x1b[J")); {
-		n, err := shown.Read(some)
-		if err != nil {
+	for _, want := range [][]string{{"rows since ", "total"}, {"this machine is a standby", "MACHINE", "host-b"}} {
+		cmd := watch("xterm")
+		cmd.Stdout, cmd.Stderr = terminal, os.Stderr
+		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		out = append(out, some[:n]...)
-	}
-	if !bytes.Contains(out, []byte("rows since ")) || !bytes.Contains(out, []byte("total")) {
-		t.Errorf("it shows %q", out)
-	}
-	if err := cmd.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("after Ctrl-C: %v", err)
+		out := until("\x1b[J")
+		for _, text := range want {
+			if !strings.Contains(out, text) {
+				t.Errorf("it shows %q, want %q", out, text)
+			}
+		}
+		if err := cmd.Process.Signal(os.Interrupt); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("after Ctrl-C: %v", err)
+		}
+		until("\x1b[?1049l")
+		standby.Store(true)
 	}
 
 	for _, tt := range []struct {
