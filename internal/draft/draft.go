@@ -3,7 +3,7 @@
 //
 // It does no I/O: [Suggest] takes a header and rows, [File.YAML] the operator's choices. The file
 // loads without mistakes, its expressions bind to the header, and it contains no cell values,
-// because cells are personal data.
+// because cells are personal data. [File.Like] copies an existing file for another worksheet.
 //
 // It decides only what the cells make certain. Where they are ambiguous, for example which number
 // of a date is the day, or which country a phone number is from, the file has a comment with the

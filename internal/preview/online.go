@@ -1,8 +1,8 @@
 // Package preview shows an operator what a zap would do before it runs: whether accounts,
 // worksheets and headers fit the configuration ([Look], for rowtap check --online), what is in a
 // spreadsheet without a zap ([Spreadsheet], [Survey], for rowtap new), which rows a trigger would
-// find ([Newest], [NewestReady], [RowAt], for rowtap test trigger), and what record an action makes
-// of a row and how CleverTap responds to it ([Try], [Send], for rowtap test action). It sends
+// find ([Newest], [NewestReady], [RowAt], for rowtap test trigger), what record an action makes of a
+// row ([Map]) and how CleverTap responds to it ([Try], [Send], for rowtap test action). It sends
 // requests to Google and CleverTap, within the accounts' quotas, and never touches the ledger.
 package preview
 
