@@ -13,6 +13,8 @@ import (
 type RowError struct {
 	Row    int    // 1-based sheet row; 0: the row is not from a sheet
 	Column string // the column at fault; "" if it is not a single one
+	// Columns are those that may be at fault: Column, or all that the value is made from.
+	Columns []string
 	// Code is CleverTap's error code (https://developer.clevertap.com/docs/api-errors); 0 if there
 	// is none.
 	Code    int
@@ -101,6 +103,9 @@ func (f *fault) of(rowNumber int, columns []boundColumn, property string, pos co
 	e := &RowError{Row: rowNumber, Column: f.column, Code: f.code, Message: f.message, Pos: pos, Hint: f.hint}
 	if e.Column == "" && len(columns) == 1 {
 		e.Column = columns[0].name
+	}
+	if e.Columns = columnNames(columns); e.Column != "" {
+		e.Columns = []string{e.Column}
 	}
 	if e.Column == "" && property != "" {
 		e.Message = "property " + property + ": " + e.Message

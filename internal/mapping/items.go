@@ -26,7 +26,7 @@ func (c *compilation) item(properties []config.Property) []property {
 // mistakes to wrong. It leaves out items for which the row has no value, even if they have
 // constants such as a currency. It appends nothing if no item is left.
 func (a *boundAction) appendItems(dst []byte, e *evaluation, first bool, wrong *mistakes) []byte {
-	length := len(dst)
+	length, all := len(dst), len(e.origins)
 	if !first {
 		dst = append(dst, ',')
 	}
@@ -45,7 +45,8 @@ func (a *boundAction) appendItems(dst []byte, e *evaluation, first bool, wrong *
 			var why *fault
 			if dst, why = p.appendTo(dst, e, empty); why != nil {
 				wrong.add(why.of(e.row.Number, p.template.columns, fmt.Sprintf("%s of item %d", p.name, i+1), p.value.pos))
-				if dst = dst[:start]; e.budget.exceeded() {
+				if e.budget.exceeded() {
+					e.origins = e.origins[:all]
 					return dst[:length]
 				}
 			}
