@@ -24,9 +24,9 @@ type deliveryView struct {
 	Correct     *shownCell // the cell to correct, if it is only one
 	SheetLink   string
 	Follows     *engine.ZapStatus // reads corrections of the row; nil: they are not read, or would change nothing
-	Gone        bool // the row is no longer in the sheet
-	Replayable  bool // without a confirmation
-	FailsAgain  bool // a replay would fail for the same reason
+	Gone        bool              // the row is no longer in the sheet
+	Replayable  bool              // without a confirmation
+	FailsAgain  bool              // a replay would fail for the same reason
 	Compared    *comparison
 	Timeline    []moment
 	Fields      []recordField // of the record, or of what could be made of it
