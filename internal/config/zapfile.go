@@ -185,20 +185,18 @@ var (
 )
 
 // hideUnparsed hides everything from the first mention of `tests` on in a file that is not YAML, and
-// reports whether the file may be shown: it has a line with a telling key, and no anchor, by which
-// tests could be anywhere.
+// reports whether the file may be shown: it has a line with a telling key, and no anchor above, by
+// which a part of tests could be there.
 func (f *file) hideUnparsed() bool {
 	telling := func(line string) bool {
 		key, _, ok := strings.Cut(line, ":")
 		return ok && slices.Contains(tellingKeys, key)
 	}
-	if !slices.ContainsFunc(f.lines, telling) || slices.ContainsFunc(f.lines, anchored.MatchString) {
-		return false
-	}
-	if i := slices.IndexFunc(f.lines, testsWord.MatchString); i >= 0 {
+	i := slices.IndexFunc(f.lines, testsWord.MatchString)
+	if i >= 0 {
 		f.hidden = append(f.hidden, span{place{i + 1, 1}, place{len(f.lines) + 1, 1}})
 	}
-	return true
+	return slices.ContainsFunc(f.lines, telling) && !slices.ContainsFunc(f.lines[:max(i, 0)], anchored.MatchString)
 }
 
 // shownLines returns the lines of the file without the hidden parts.

@@ -190,6 +190,8 @@ func TestReadZapFileLines(t *testing.T) {
 		{"broken, with tests in a line", "schedule: x\naction: [\n{ 'tests': [asha]\n", "1 schedule: x\n2 action: [\n3-3\n"},
 		{"broken, with an escape in a key", "schedule: x\naction: [\n\"te\\x73ts\": [asha]\n", "1 schedule: x\n2 action: [\n3-3\n"},
 		{"broken, with an anchor", "rows: &r [asha]\nschedule: x\naction: [\ntests: *r\n", ""},
+		{"broken, with an anchor in tests", "schedule: x\naction: [\ntests: &r [asha]\n", "1 schedule: x\n2 action: [\n3-3\n"},
+		{"broken, with an anchor but no tests", "schedule: &s x\naction: [\n", "1 schedule: &s x\n2 action: [\n"},
 		{"two documents", "schedule: x\n---\ntests: [asha]\n", "1 schedule: x\n2 ---\n3-3\n"},
 		{"Windows line ends", "schedule: x\r\ntests: [asha]\r\nenabled: true\r\n", "1 schedule: x\n2-2\n3 enabled: true\n"},
 	}

@@ -52,6 +52,7 @@ type shownCell struct {
 	Kind   string // text, number, date, boolean; "": blank
 	Text   string
 	Hidden bool
+	Was    string   // the text when the row was found; "": the same
 	Wrong  string   // "failed" if the delivery failed because of this cell, "error" if the mapping fails on it
 	Ref    string   // of a wrong cell, where it is in the sheet: C7; "": not known
 	Link   string   // to Ref; "": there is none

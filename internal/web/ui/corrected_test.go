@@ -105,7 +105,7 @@ func TestAFailedRowShowsItsCells(t *testing.T) {
 	b.Sees("by the mapping", status, 200, body,
 		wrongCell("C", "old", cellLink("signups/1", "C", "C7")), wrongCell("Mobile", "<em>[redacted]</em>", cellLink("signups/1", "Mobile", "AA7")),
 		"Incomplete: 2 errors left", `<th scope="row">profileData.Name</th><td><code>&#34;Asha&#34;</code>`, `<th scope="row">profileData.City</th><td><code>&#34;[redacted]&#34;</code>`,
-		"Corrections of the row are read at the next poll")
+		"Corrections are read at the next poll", `<button formaction="/zaps/signups/poll">Poll now</button>`)
 	if n := strings.Count(body, `class="wrong"`); n != 2 {
 		t.Errorf("%d cells are marked, want 2", n)
 	}
@@ -130,7 +130,10 @@ func TestAFailedRowShowsItsCells(t *testing.T) {
 
 	b.Submit("/zaps/signups/pause")
 	status, _, body = b.Get("/deliveries/signups/1")
-	b.Sees("of a paused zap", status, 200, body, "The zap is paused and reads corrections of the row once it is resumed.")
+	b.Sees("of a paused zap", status, 200, body, "The zap is paused: corrections are read once it is resumed.")
+	if strings.Contains(body, "Poll now") {
+		t.Error("a paused zap can be polled")
+	}
 }
 
 // TestAFailedRowThatCannotBeCorrected: a deleted row has no links and no promise.
@@ -145,7 +148,7 @@ func TestAFailedRowThatCannotBeCorrected(t *testing.T) {
 	b.Get("/?token=" + testToken)
 	status, _, body := b.Get("/deliveries/signups/1")
 	b.Sees("deleted", status, 200, body, "which has been deleted since", `<tr class="wrong">`)
-	for _, text := range []string{"/row", "AA7", "Corrections of the row", "correct the cell"} {
+	for _, text := range []string{"/row", "AA7", "Corrections are", "correct the cell", "Poll now"} {
 		if strings.Contains(body, text) {
 			t.Errorf("the page has %q", text)
 		}

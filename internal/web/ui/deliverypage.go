@@ -67,6 +67,11 @@ func (s *Server) deliveryViewOf(r *http.Request, at *snapshot, name string, n ui
 	}
 	v.WholeDelivery = s.API.ShowWhole(r.Context(), d, now)
 	v.RowCells = shownCells(d, s.Engine.Hidden(r.Context(), d))
+	if d.AsFound != nil {
+		found := d
+		found.Row, found.Header = d.AsFound.Row, d.AsFound.Header
+		v.addFound(shownCells(found, s.Engine.Hidden(r.Context(), found)))
+	}
 	v.Gone, v.Back = d.DeletedInSheet, r.URL.Path
 	v.Replayable = d.State == ledger.Failed || engine.Replayable(d)
 	v.SheetLink = rowLink(v.Delivery, d.DeletedInSheet)
@@ -84,6 +89,17 @@ func (s *Server) deliveryViewOf(r *http.Request, at *snapshot, name string, n ui
 	v.Timeline = timeline(d)
 	v.Compared, err = s.compared(r.Context(), d)
 	return v, err
+}
+
+// addFound adds the cells of the row as it was found, where they differ.
+func (v *deliveryView) addFound(cells []shownCell) {
+	for i := range v.RowCells {
+		now := &v.RowCells[i]
+		j := slices.IndexFunc(cells, func(c shownCell) bool { return c.Column == now.Column })
+		if j >= 0 && cells[j].Value != now.Value && !cells[j].Hidden && !now.Hidden {
+			now.Was = cmp.Or(cells[j].Text, "blank")
+		}
+	}
 }
 
 // markFaulty marks the cells that a delivery failed for, with their places in the sheet.
@@ -111,6 +127,11 @@ func (s *Server) markFaulty(ctx context.Context, v *deliveryView, d ledger.Deliv
 
 func noDelivery(name string, n uint64) error {
 	return &notFoundError{fmt.Sprintf("There is no delivery %s/%d. Deliveries older than state.history are deleted", name, n), ""}
+}
+
+// Polls reports whether a poll may read a correction of the row.
+func (v deliveryView) Polls() bool {
+	return v.Follows != nil && v.Follows.State != engine.Paused && v.Follows.State != engine.NotEnabled
 }
 
 // SameProblem reports whether the current mapping fails for the reason that the delivery failed
