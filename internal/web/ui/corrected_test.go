@@ -155,6 +155,32 @@ func TestAFailedRowThatCannotBeCorrected(t *testing.T) {
 	}
 }
 
+// TestAnEditedRowShowsWhatItWas: cells that differ from those that were found say so, without those
+// that are hidden. A queued row has none at fault: it may be corrected.
+func TestAnEditedRowShowsWhatItWas(t *testing.T) {
+	h, e := failedRows(t)
+	d, _, err := e.Ledger.Delivery(t.Context(), "signups", 1)
+	must(t, err)
+	edited := row.Row{Number: 7, Cells: make([]row.Cell, 27)}
+	for i, text := range map[int]string{0: "asha@example.com", 1: "Asha Nair", 2: "72", 3: "Delhi", 26: "+91 98450 12345"} {
+		edited.Cells[i] = row.TextCell(text)
+	}
+	_, err = e.Ledger.Commit(t.Context(), "signups", ledger.Poll{
+		SpreadsheetID: "book", Title: "Signups", At: time.Now(), Header: d.Header, Cursor: webtest.CursorOf(detect.Seen{Number: 7, Delivery: 1}),
+		Changes: []ledger.Change{{Delivery: 1, Row: &edited, State: ledger.Queued}},
+	})
+	must(t, err)
+	b := webtest.NewBrowser(t, h)
+	b.Get("/?token=" + testToken)
+	status, _, body := b.Get("/deliveries/signups/1")
+	b.Sees("edited", status, 200, body, "The last attempt failed:", `<td class="text">Asha Nair <span class="about">when found: Asha</span></td>`, "72 <span class=\"about\">when found: old</span>")
+	for _, text := range []string{"98x", "Pune", "Delhi", `class="wrong"`, "found: asha"} {
+		if strings.Contains(body, text) {
+			t.Errorf("the page has %s", text)
+		}
+	}
+}
+
 // TestACorrectedFileIsShown: once the file maps the row, its record is shown and the cell that it
 // failed for stays marked.
 func TestACorrectedFileIsShown(t *testing.T) {

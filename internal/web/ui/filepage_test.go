@@ -102,7 +102,7 @@ func TestTheFileOfAZap(t *testing.T) {
 	body = get("a link out", "is a link to a file outside the configuration directory, so it is not shown", "Next: rowtap check")
 	lacks("a link out", body, "redact: [", reload)
 	must(t, os.Remove(file))
-	get("gone", "</code> is gone.", "signups runs as loaded")
+	get("gone", "</code> is gone.", "signups runs as loaded until the next reload")
 
 	for path, want := range map[string]string{"/zaps/old/file": "old is no longer in the configuration", "/zaps/nobody/file": "There is no zap nobody"} {
 		status, _, body = b.Get(path)
