@@ -179,7 +179,7 @@ func (p *boundProperty) appendTo(dst []byte, e *evaluation, first bool) ([]byte,
 	} else {
 		dst, why = p.append(dst, e)
 	}
-	if len(dst) == start || why != nil { // blank or wrong: left out
+	if len(dst) == start { // blank or wrong: left out
 		return dst[:length], why
 	}
 	e.addOrigin(p.from, start+len(p.prefix), len(dst))

@@ -173,7 +173,8 @@ func TestAnEditedRowShowsWhatItWas(t *testing.T) {
 	b := webtest.NewBrowser(t, h)
 	b.Get("/?token=" + testToken)
 	status, _, body := b.Get("/deliveries/signups/1")
-	b.Sees("edited", status, 200, body, "The last attempt failed:", `<td class="text">Asha Nair <span class="about">when found: Asha</span></td>`, "72 <span class=\"about\">when found: old</span>")
+	b.Sees("edited", status, 200, body, "The last attempt failed:", `<td class="text">Asha Nair <span class="about">when found: Asha</span></td>`, "72 <span class=\"about\">when found: old</span>",
+		`<em>[redacted]</em> <span class="about">when found: [redacted]</span>`)
 	for _, text := range []string{"98x", "Pune", "Delhi", `class="wrong"`, "found: asha"} {
 		if strings.Contains(body, text) {
 			t.Errorf("the page has %s", text)

@@ -96,7 +96,7 @@ func (v *deliveryView) addFound(cells []shownCell) {
 	for i := range v.RowCells {
 		now := &v.RowCells[i]
 		j := slices.IndexFunc(cells, func(c shownCell) bool { return c.Column == now.Column })
-		if j >= 0 && cells[j].Value != now.Value && !cells[j].Hidden && !now.Hidden {
+		if j >= 0 && cells[j].Value != now.Value {
 			now.Was = cmp.Or(cells[j].Text, "blank")
 		}
 	}
