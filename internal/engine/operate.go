@@ -230,6 +230,8 @@ type Mapped struct {
 	Problem *ledger.Problem
 	// Partial is what could be made of the record, in the form of Record; nil without a Problem.
 	Partial []byte
+	// Missing are the paths of the values that Partial lacks because of the Problem.
+	Missing []string
 	// Faulty are the cells, 0-based, that the delivery failed for, or that the mapping fails on now.
 	Faulty map[int]bool
 	Awaits string // the action that the row has after this delivery is accepted; "": none
@@ -287,6 +289,7 @@ func mapped(r *plan.Recipe, d ledger.Delivery) Mapped {
 		if wrong, ok := errors.AsType[*mapping.RowError](err); ok {
 			for one := range wrong.All() {
 				now.blame(header, one.Columns...)
+				now.Missing = append(now.Missing, one.Fields...)
 			}
 		}
 		return now

@@ -23,7 +23,7 @@ func TestPartial(t *testing.T) {
 	person.Actions[0].ID, person.Actions[0].Time = at("{{Email}}"), &when
 	person.Actions[0].Properties = []config.Property{
 		property("Name", "", "{{Name}}"), property("Sum", config.Number, "{{Sum}}"), property("Born", config.Date, "{{Day}} {{Month}}"),
-		property("Phone", config.Phone, "{{Mobile}}"), property("City", "", "{{City}}"),
+		property("Phone", config.Phone, "{{Mobile}}"), property("City", "", "{{City}}"), property("Double", config.Number, "{{Sum}}"),
 	}
 	person.Actions[0].Properties[3].CountryFrom = new(at("{{Land}}"))
 	charged := event("{{Nothing}}", property("City", "", "{{City}}"))
@@ -42,10 +42,11 @@ func TestPartial(t *testing.T) {
 		zap     *config.Zap
 		want    string
 		columns string
+		fields  string
 	}{
-		{"a profile", person, `{"type":"profile","profileData":{"Name":"Asha","City":"[redacted]"}}`, "Email When Sum Day+Month Land"},
-		{"an event with items", charged, `{"type":"event","identity":"a@example.com","ts":1792800000,"evtData":{"City":"[redacted]","Items":[{"Name":"Asha"}]}}`, "Nothing Sum"},
-		{"too expensive", costly, `{"type":"event","identity":"me","ts":1792800000,"evtName":"Charged","evtData":{"City":"[redacted]"}}`, "Sum"},
+		{"a profile", person, `{"type":"profile","profileData":{"Name":"Asha","City":"[redacted]"}}`, "Email When Sum Day+Month Land", "identity ts profileData.Sum+profileData.Double profileData.Born profileData.Phone"},
+		{"an event with items", charged, `{"type":"event","identity":"a@example.com","ts":1792800000,"evtData":{"City":"[redacted]","Items":[{"Name":"Asha"}]}}`, "Nothing Sum", "evtName evtData.Items[0].Price+evtData.Items[1].Price"},
+		{"too expensive", costly, `{"type":"event","identity":"me","ts":1792800000,"evtName":"Charged","evtData":{"City":"[redacted]"}}`, "Sum", "evtData.Items[0].A"},
 	}
 	for _, tt := range tests {
 		m, err := mapping.Compile(tt.zap)
@@ -59,12 +60,15 @@ func TestPartial(t *testing.T) {
 		ctx := mapping.Context{DetectedAt: time.Unix(1792800000, 0)}
 		_, _, err = b.Record(0, s.row, ctx)
 		wrong, _ := errors.AsType[*mapping.RowError](err)
-		var columns []string
+		var columns, fields []string
 		for one := range wrong.All() {
-			columns = append(columns, strings.Join(one.Columns, "+"))
+			columns, fields = append(columns, strings.Join(one.Columns, "+")), append(fields, strings.Join(one.Fields, "+"))
 		}
 		if got := strings.Join(columns, " "); got != tt.columns {
 			t.Errorf("%s: columns at fault %q, want %q", tt.name, got, tt.columns)
+		}
+		if got := strings.Join(fields, " "); got != tt.fields {
+			t.Errorf("%s: fields that are missing %q, want %q", tt.name, got, tt.fields)
 		}
 		rec := b.Partial(0, s.row, ctx)
 		got, _ := mapping.Redact(rec.JSON, rec.Origins, mapping.Hidden(s.header, []string{"City", "Sum", "Mobile"}))

@@ -89,7 +89,7 @@ func (b *Bound) keeps(e *evaluation) (keep bool, err error) {
 func (a *boundAction) record(e *evaluation) (rec Record, wrong mistakes) {
 	id, why := e.id(a.id, a.IDKind)
 	if why != nil {
-		wrong.add(why.of(e.row.Number, a.id.columns, "", a.action.id.pos))
+		wrong.add(string(a.IDKind), why.of(e.row.Number, a.id.columns, "", a.action.id.pos))
 	}
 	rec.Record = clevertap.Record{IDKey: string(a.IDKind), ID: id, Repeatable: !a.event}
 	e.origins = make([]row.Origin, 0, 3+len(a.properties)+4*len(a.items))
@@ -112,7 +112,7 @@ func (a *boundAction) record(e *evaluation) (rec Record, wrong mistakes) {
 	if a.hasTime {
 		given, why := e.time(a.time)
 		if why != nil {
-			wrong.add(why.of(e.row.Number, a.time.columns, "", a.action.time.pos))
+			wrong.add("ts", why.of(e.row.Number, a.time.columns, "", a.action.time.pos))
 		}
 		if why != nil || !given.IsZero() {
 			at = given
@@ -124,10 +124,11 @@ func (a *boundAction) record(e *evaluation) (rec Record, wrong mistakes) {
 		dst = strconv.AppendInt(dst, at.Unix(), 10)
 		e.addOrigin(a.timeFrom, start, len(dst))
 	}
+	in := "profileData."
 	if a.event {
 		name, why := e.eventName(a.eventName)
 		if why != nil {
-			wrong.add(why.of(e.row.Number, a.eventName.columns, "", a.action.eventName.pos))
+			wrong.add("evtName", why.of(e.row.Number, a.eventName.columns, "", a.action.eventName.pos))
 		}
 		e.charged = isCharged(name) || why != nil // an invalid name is already reported
 		if why == nil {
@@ -136,6 +137,7 @@ func (a *boundAction) record(e *evaluation) (rec Record, wrong mistakes) {
 			dst = appendString(dst, name)
 			e.addOrigin(a.eventNameFrom, start, len(dst))
 		}
+		in = "evtData."
 		dst = append(dst, `,"evtData":{`...)
 	} else {
 		dst = append(dst, `,"profileData":{`...)
@@ -145,7 +147,7 @@ func (a *boundAction) record(e *evaluation) (rec Record, wrong mistakes) {
 		p := &a.properties[i]
 		length := len(dst)
 		if dst, why = p.appendTo(dst, e, first); why != nil {
-			wrong.add(why.of(e.row.Number, p.template.columns, p.name, p.value.pos))
+			wrong.add(in+p.name, why.of(e.row.Number, p.template.columns, p.name, p.value.pos))
 		}
 		if why != nil && e.budget.exceeded() {
 			return Record{}, wrong // everything after this would fail for the same reason

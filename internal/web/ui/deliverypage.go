@@ -78,6 +78,9 @@ func (s *Server) deliveryViewOf(r *http.Request, at *snapshot, name string, n ui
 	s.markFaulty(r.Context(), &v, d, now.Faulty)
 	if v.Unmapped != nil {
 		v.Fields, _ = recordFields(now.Partial, nil)
+		for _, path := range now.Missing {
+			v.Fields = append(v.Fields, recordField{Path: path, Mark: "missing"})
+		}
 	} else {
 		v.Fields, v.Differs = recordFields(v.Record, v.SentRecord)
 	}
