@@ -207,3 +207,23 @@ func TestWhySaysWhatIsNext(t *testing.T) {
 	status, _, body := b.Get("/zaps/signups/why?row=7")
 	b.Sees("failed", status, 200, body, "Next: rowtap show signups/1")
 }
+
+// TestAValueThatWasSentIsMissing: the last attempt's record is shown next to one that can no longer
+// be made.
+func TestAValueThatWasSentIsMissing(t *testing.T) {
+	h, e := failedRows(t)
+	_, err := e.Ledger.Move(t.Context(), "signups", []uint64{2}, []ledger.State{ledger.Failed}, ledger.Queued, "", time.Now())
+	must(t, err)
+	d, _, err := e.Ledger.Delivery(t.Context(), "signups", 2)
+	must(t, err)
+	record := ledger.SentRecord{JSON: []byte(`{"profileData":{"Score":41}}`), Header: d.Header}
+	must(t, e.Ledger.Start(t.Context(), "signups", []ledger.Upload{{{Delivery: d, Record: record}}}, ledger.Hides{Known: true}, time.Now()))
+	must(t, e.Ledger.Finish(t.Context(), "signups", []ledger.Outcome{{Number: 2, State: ledger.Failed, Problem: &ledger.Problem{Code: "516", Message: "Phone number refused"}}}, time.Now()))
+	text := strings.Replace(correctedZap("google"), "type: number", "type: boolean", 1)
+	must(t, os.WriteFile(filepath.Join(e.Config().Dir, "zaps/signups.yaml"), []byte(text), 0o600))
+	must(t, e.Reload(t.Context()))
+	b := webtest.NewBrowser(t, h)
+	b.Get("/?token=" + testToken)
+	status, _, body := b.Get("/deliveries/signups/2")
+	b.Sees("once sent", status, 200, body, "Last attempt", `<tr class="missing"><th scope="row">profileData.Score</th><td><code>41</code></td><td><code></code> <span class="mark">missing</span></td>`)
+}

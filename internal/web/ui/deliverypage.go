@@ -76,14 +76,12 @@ func (s *Server) deliveryViewOf(r *http.Request, at *snapshot, name string, n ui
 	v.Replayable = d.State == ledger.Failed || engine.Replayable(d)
 	v.SheetLink = rowLink(v.Delivery, d.DeletedInSheet)
 	s.markFaulty(r.Context(), &v, d, now.Faulty)
+	made := v.Record
 	if v.Unmapped != nil {
-		v.Fields, _ = recordFields(now.Partial, nil)
-		for _, path := range now.Missing {
-			v.Fields = append(v.Fields, recordField{Path: path, Mark: "missing"})
-		}
-	} else {
-		v.Fields, v.Differs = recordFields(v.Record, v.SentRecord)
+		made = now.Partial
 	}
+	v.Fields, v.Differs = recordFields(made, v.SentRecord)
+	v.addMissing(now.Missing)
 	v.FailsAgain = v.failsAgain()
 	if z, ok := at.zap(name); ok && d.State == ledger.Failed && !v.Gone && !v.LeftBehind && s.recipeOf(name) != nil {
 		v.Follows = &z
@@ -102,6 +100,17 @@ func (v *deliveryView) addFound(cells []shownCell) {
 		if j >= 0 && cells[j].Value != now.Value {
 			now.Was = cmp.Or(cells[j].Text, "blank")
 		}
+	}
+}
+
+// addMissing marks the fields that the record lacks because of an error.
+func (v *deliveryView) addMissing(paths []string) {
+	for _, path := range paths {
+		i := slices.IndexFunc(v.Fields, func(f recordField) bool { return f.Path == path })
+		if i < 0 {
+			i, v.Fields = len(v.Fields), append(v.Fields, recordField{Path: path})
+		}
+		v.Fields[i].Mark = "missing"
 	}
 }
 
