@@ -93,11 +93,11 @@ func (c *Config) ReadZapFile(z *Zap) ZapFile {
 // readInside reads a file of the configuration directory. A file that is elsewhere, or that holds a
 // secret, is an error.
 func (c *Config) readInside(path string) ([]byte, error) {
-	dir, err := filepath.EvalSymlinks(c.Dir)
+	dir, err := realPath(c.Dir)
 	if err != nil {
 		return nil, cause(err)
 	}
-	inside, err := filepath.EvalSymlinks(path)
+	inside, err := realPath(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, errors.New("is gone")
@@ -122,6 +122,15 @@ func (c *Config) readInside(path string) ([]byte, error) {
 		}
 	}
 	return text, nil
+}
+
+// realPath returns the absolute path of a file without symbolic links.
+func realPath(path string) (string, error) {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(absolute)
 }
 
 // hideTests hides `tests` of a zap file's root, also where it is given twice or merged.

@@ -116,6 +116,13 @@ func TestReadZapFileKeepsInside(t *testing.T) {
 			d.write("common/a.yaml", aZap)
 			d.link(filepath.Join(d.dir, "common/a.yaml"))
 		}, "", false, true},
+		{"an absolute link inside, with a relative --config", func(d zapDir) {
+			d.write("common/a.yaml", aZap)
+			d.link(filepath.Join(d.dir, "common/a.yaml"))
+			t.Chdir(filepath.Dir(d.dir))
+			d.c.Dir, d.c.Zaps[0].File = "conf", "conf/zaps/a.yaml"
+			d.c.sums["conf/zaps/a.yaml"] = sumOf([]byte(aZap))
+		}, "", false, true},
 		{"the passcode", func(d zapDir) { d.write("passcode", text); d.link("../passcode") }, "secrets", true, false},
 		{"a file in a variable", func(d zapDir) { d.write("id", text); d.link("../id") }, "secrets", true, false},
 		{"the key", func(d zapDir) { d.write("google.json", text); d.link("../google.json") }, "secrets", true, false},
