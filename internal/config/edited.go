@@ -15,7 +15,11 @@ import (
 type sums map[string][sha256.Size]byte
 
 func (s sums) add(path string, content []byte) {
-	s[path] = sha256.Sum256(bytes.TrimPrefix(content, []byte("\ufeff")))
+	s[path] = sumOf(content)
+}
+
+func sumOf(content []byte) [sha256.Size]byte {
+	return sha256.Sum256(bytes.TrimPrefix(content, []byte("\ufeff")))
 }
 
 // Edited returns the paths of the files that were changed, added or removed on disk since the

@@ -34,6 +34,7 @@ func Load(dir string, lookup func(string) (string, bool), checks ...func(*Zap) e
 	} else {
 		c.GoogleAccounts, c.CleverTapAccounts = nil, nil
 	}
+	c.secretFiles = append(*settings.expand.secrets, settings.path, c.HTTP.TokenFile, c.State.Path)
 	mistakes := settings.mistakes()
 	c.sums.add(settings.path, settings.content)
 
@@ -91,7 +92,7 @@ func openSettings(dir string, lookup func(string) (string, bool)) (*file, error)
 	return &file{
 		path:     filepath.Join(dir, "rowtap.yaml"),
 		settings: true,
-		expand:   expander{lookup: lookup, dir: absolute},
+		expand:   expander{lookup: lookup, dir: absolute, secrets: new([]string)},
 	}, nil
 }
 
