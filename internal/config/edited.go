@@ -26,7 +26,7 @@ func sumOf(content []byte) [sha256.Size]byte {
 // configuration was read, sorted. A file that cannot be read counts as changed. The values of
 // variables and the contents of secret files are not compared.
 func (c *Config) Edited() ([]string, error) {
-	paths, err := zapFiles(c.Dir)
+	paths, err := ZapFiles(c.Dir)
 	if err != nil {
 		return nil, err
 	}

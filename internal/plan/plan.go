@@ -10,6 +10,7 @@ package plan
 
 import (
 	"errors"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -275,6 +276,19 @@ func (r *Recipe) ReadsPerMinute(now time.Time) float64 {
 // CheckFile parses text as the zap file at path, compiles its mapping and binds it to a header,
 // like rowtap check --online. The error is a [config.Diagnostics] or [*mapping.ColumnError].
 func (p *Plan) CheckFile(path string, text []byte, lookup func(string) (string, bool), h row.Header) (*Recipe, error) {
+	r, err := p.parse(path, text, lookup)
+	if err != nil {
+		return nil, err
+	}
+	_, missing, err := r.Fit(h)
+	if len(missing) > 0 {
+		err = errors.Join(err, &mapping.ColumnError{Missing: missing})
+	}
+	return r, err
+}
+
+// parse parses text as the zap file at path, and compiles its mapping.
+func (p *Plan) parse(path string, text []byte, lookup func(string) (string, bool)) (*Recipe, error) {
 	var m *mapping.Mapping
 	z, _, err := p.Config.ParseZap(path, text, lookup, func(z *config.Zap) (err error) {
 		m, err = mapping.Compile(z)
@@ -283,12 +297,31 @@ func (p *Plan) CheckFile(path string, text []byte, lookup func(string) (string, 
 	if err != nil {
 		return nil, err
 	}
-	r := &Recipe{Zap: z, Mapping: m}
-	_, missing, err := r.Bind(h)
-	if missing != nil {
-		err = errors.Join(err, missing)
+	return &Recipe{Zap: z, Mapping: m}, nil
+}
+
+// Valid returns the zaps of the plan's directory whose own files have no mistakes, sorted by name.
+// It is for commands that continue although [Load] fails.
+func (p *Plan) Valid(lookup func(string) (string, bool)) []*Recipe {
+	paths, err := config.ZapFiles(p.Config.Dir)
+	if err != nil {
+		return nil
 	}
-	return r, err
+	var all []*Recipe
+	for _, path := range paths {
+		if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() { // a pipe would block
+			continue
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		if r, err := p.parse(path, text, lookup); err == nil {
+			all = append(all, r)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b *Recipe) int { return strings.Compare(a.Name, b.Name) })
+	return all
 }
 
 // See stores the header that a poll read.
