@@ -73,7 +73,7 @@ func TestExamplesUncommented(t *testing.T) {
 	if err != nil {
 		t.Fatalf("Load:\n%v", err)
 	}
-	if c.Notify.Webhook.Reveal() == "" || c.CleverTapAccounts["production"].Endpoint == nil || c.HTTP.Hosts == nil || c.State.Postgres.Reveal() == "" || c.State.Lease != "production" {
+	if len(c.Notify) != 2 || c.Notify[0].Webhook.Reveal() == "" || c.CleverTapAccounts["production"].Endpoint == nil || c.HTTP.Hosts == nil || c.State.Postgres.Reveal() == "" || c.State.Lease != "production" {
 		t.Errorf("the optional keys of rowtap.yaml are still comments:\n%s", settings)
 	}
 	z := c.Zaps[0]
@@ -154,8 +154,8 @@ notify: {webhook: "https://hooks.example.com/a/b"}
 	if diff := cmp.Diff(wantHTTP, c.HTTP); diff != "" {
 		t.Errorf("http (-want +got):\n%s", diff)
 	}
-	if c.Log.Level != "debug" || c.Notify.Webhook.Reveal() != "https://hooks.example.com/a/b" {
-		t.Errorf("log = %+v, webhook %q", c.Log, c.Notify.Webhook.Reveal())
+	if c.Log.Level != "debug" || c.Notify[0].Webhook.Reveal() != "https://hooks.example.com/a/b" {
+		t.Errorf("log = %+v, webhook %q", c.Log, c.Notify[0].Webhook.Reveal())
 	}
 
 	local, err := config.LoadLocal(dir, func(string) (string, bool) { return "", false })
