@@ -142,13 +142,14 @@ func TestEmailFails(t *testing.T) {
 func TestEmailHangs(t *testing.T) {
 	for _, stage := range []string{"hello", "auth", "mail", "rcpt ops@example.com", "data", "body"} {
 		t.Run(stage, func(t *testing.T) {
-			reached := make(chan struct{})
+			reached, release := make(chan struct{}), make(chan struct{})
+			defer close(release)
 			ctx, cancel := context.WithCancel(t.Context())
 			s := notifytest.New(t, notifytest.StartTLS, "hunter2")
 			s.Fail = func(at string, _ *smtp.Conn) error {
 				if at == stage {
 					close(reached)
-					<-ctx.Done()
+					<-release
 				}
 				return nil
 			}
