@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -14,13 +15,14 @@ import (
 	"github.com/rowtap/rowtap/internal/cli/hangup"
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/notify"
 	"github.com/rowtap/rowtap/internal/web"
 	"github.com/rowtap/rowtap/internal/web/api"
 	"github.com/rowtap/rowtap/internal/web/token"
 )
 
 // refusedRetry is how often a daemon that waits for a valid configuration retries what failed: the
-// notice to the webhook, and the listener.
+// notices, and the listener.
 const refusedRetry = time.Minute
 
 // secretsRetry is how often it loads the files again, because the watcher does not see files with
@@ -33,16 +35,18 @@ type unready struct {
 	*daemon
 	valid    chan struct{} // receives if a reload by the API or the page has loaded the files
 	unserved string        // why health is not served, as logged last
-	notified bool          // the webhook has accepted the notice
+	notices  notices
 }
 
 // awaitPlan loads the configuration files until they are valid. It returns the error of ctx if that
 // is done first.
 func (d *daemon) awaitPlan(ctx context.Context, changes <-chan struct{}, logTo io.Writer) error {
-	u := &unready{daemon: d, valid: make(chan struct{}, 1)}
+	u := &unready{daemon: d, valid: make(chan struct{}, 1), notices: notices{told: map[string]bool{}}}
+	defer u.notices.sends.Wait()
 	if err := d.logTo(config.LoadEarly(d.g.dir, environmentOf(d.g.dir).find).Log, logTo); err != nil {
 		return err
 	}
+	u.notices.log = d.log
 	d.log.Info("rowtap is unready", zap.String("version", version()), zap.String("config", d.g.dir))
 	u.say(ctx)
 	retry := time.NewTicker(refusedRetry)
@@ -86,7 +90,7 @@ func (d *daemon) awaitPlan(ctx context.Context, changes <-chan struct{}, logTo i
 	return nil
 }
 
-// say reports a refusal in the log, to systemd, to the webhook, and over HTTP.
+// say reports a refusal in the log, to systemd, to the targets of notices, and over HTTP.
 func (u *unready) say(ctx context.Context) {
 	r := u.refused.Load()
 	r.Log(u.log, "invalid configuration; nothing is polled or sent until it is valid")
@@ -174,30 +178,75 @@ func (u *unready) reloadFiles(context.Context) (zaps int, err error) {
 	return len(loaded.Recipes), nil
 }
 
-// notify sends a notice to the webhook, once.
+// unreadyTimeout is how long a target of notices may take.
+const unreadyTimeout = 10 * time.Second
+
+// notices are what an unready daemon tells the targets of notices: once that the files are refused,
+// and once that they are valid. No target waits for another one, and only recovered waits for them.
+type notices struct {
+	log   *zap.Logger
+	sends sync.WaitGroup
+
+	mu   sync.Mutex
+	told map[string]bool // by the ID of the target; false: it is being told
+}
+
+// notify begins to send a notice to each target that has none yet.
 func (u *unready) notify(ctx context.Context) {
-	if u.notified {
-		return
+	m := engine.RefusedMessage(u.refused.Load(), time.Now())
+	for _, target := range u.targets() {
+		if !target.Tells(config.NoticeRefused) || !u.notices.begin(target.ID()) {
+			continue
+		}
+		u.notices.sends.Go(func() { u.notices.end(target.ID(), u.notices.send(ctx, target, m)) })
 	}
-	u.notified = u.post(ctx, engine.RefusedNotice(u.refused.Load(), time.Now()))
 }
 
-// recovered sends a notice that the configuration is valid, if one was sent that it is not.
+// recovered tells the targets that were told the opposite that the configuration is valid, and waits
+// for them.
 func (u *unready) recovered(ctx context.Context) {
-	if u.notified {
-		u.post(ctx, engine.RefusedNotice(nil, time.Now()))
+	u.notices.sends.Wait()
+	m := engine.RefusedMessage(nil, time.Now())
+	for _, target := range u.targets() {
+		if u.notices.told[target.ID()] && target.Tells(config.NoticeRecovered) {
+			u.notices.sends.Go(func() { u.notices.send(ctx, target, m) })
+		}
+	}
+	u.notices.sends.Wait()
+}
+
+// targets returns the targets of notices, as far as they can be read.
+func (u *unready) targets() []config.Notify {
+	return config.LoadEarly(u.g.dir, environmentOf(u.g.dir).find).Notify
+}
+
+// begin reports whether a target is neither told nor being told, and marks it as being told.
+func (n *notices) begin(id string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if _, begun := n.told[id]; begun {
+		return false
+	}
+	n.told[id] = false
+	return true
+}
+
+// end records whether a target was told.
+func (n *notices) end(id string, told bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if delete(n.told, id); told {
+		n.told[id] = true
 	}
 }
 
-// post sends a notice and reports whether the webhook accepted it.
-func (u *unready) post(ctx context.Context, n engine.Notice) bool {
-	hook := config.LoadEarly(u.g.dir, environmentOf(u.g.dir).find).Notify.Webhook.Reveal()
-	if hook == "" {
-		return false
+// send sends a message and reports whether the target accepted it.
+func (n *notices) send(ctx context.Context, to config.Notify, m notify.Message) bool {
+	limited, cancel := context.WithTimeout(ctx, unreadyTimeout)
+	defer cancel()
+	err := notify.New(to).Send(limited, m)
+	if err != nil && ctx.Err() == nil {
+		n.log.Warn("a notice was not sent; it is retried", zap.Stringer("target", to), zap.Error(err), zap.String("next", engine.NoticeHint(err)))
 	}
-	if err := engine.Post(ctx, hook, n); err != nil {
-		u.log.Warn("webhook failed", zap.Error(err), zap.String("next", "if it persists, correct notify.webhook"))
-		return false
-	}
-	return true
+	return err == nil
 }

@@ -108,7 +108,7 @@ var notifyKind = func() kind[[]Notify] {
 	o := listing{want: "a section with webhook or email, or a list of them", single: true}
 	k := custom("section, or a list of them", func() schema {
 		nothing := schema{"type": []string{"object", "null"}, "maxProperties": 0}
-		return schema{"anyOf": append([]schema{nothing}, o.schema(notifyKeys.schema())["anyOf"].([]schema)...)}
+		return schema{"anyOf": append([]schema{nothing}, o.schema(ref("target"))["anyOf"].([]schema)...)}
 	}, func(v value, to *[]Notify) {
 		items := []value{v}
 		switch {

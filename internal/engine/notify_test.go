@@ -1,12 +1,17 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +28,7 @@ type hooked struct {
 	broken bool // the webhook responds with 502
 	posts  int
 	got    []Notice
+	bodies []string      // as posted
 	ahead  time.Duration // of the machine's clock
 }
 
@@ -36,24 +42,58 @@ func newHooked(t *testing.T, zaps map[string]string) *hooked {
 			w.WriteHeader(http.StatusBadGateway)
 			return
 		}
-		var n Notice
-		if err := json.NewDecoder(req.Body).Decode(&n); err != nil {
+		body, err := io.ReadAll(req.Body)
+		if err != nil {
 			t.Error(err)
 		}
-		h.got = append(h.got, n)
+		h.bodies = append(h.bodies, string(body))
+		var n Notice
+		if err := json.Unmarshal(body, &n); err != nil {
+			t.Error(err)
+		}
+		if len(n.Notices) == 0 || n.Kind == kindSummary {
+			n.Notices = []Notice{n}
+		}
+		h.got = append(h.got, n.Notices...)
 	}))
 	t.Cleanup(hook.Close)
 	h.url = hook.URL
+	h.notifies(t, "{webhook: \""+hook.URL+"\"}")
 	h.notifier = newNotifier(h.Engine)
 	return h
 }
 
-// looks lets time pass, with a check every notifyEvery.
+// notifies configures the targets of notices.
+func (r *rig) notifies(t *testing.T, notify string) {
+	t.Helper()
+	path := filepath.Join(r.dir, "rowtap.yaml")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _, _ = bytes.Cut(text, []byte("notify: "))
+	if err := os.WriteFile(path, append(text, "notify: "+notify+"\n"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// looks lets time pass, with a check every notifyEvery. Each ends before the next one.
 func (h *hooked) looks(t *testing.T, d time.Duration) {
 	t.Helper()
 	for end := h.ahead + d; h.ahead < end; {
 		h.ahead += notifyEvery
-		h.check(t.Context(), h.url)
+		h.checked(t.Context())
+	}
+}
+
+// checked is a check with all that it sends.
+func (n *notifier) checked(ctx context.Context) {
+	n.check(ctx)
+	for slices.ContainsFunc(n.targets, func(t *target) bool { return t.busy }) {
+		n.finish(ctx, <-n.results)
 	}
 }
 

@@ -3,8 +3,10 @@ package engine
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
+	"github.com/rowtap/rowtap/internal/clevertap"
 	"github.com/rowtap/rowtap/internal/deliver"
 	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/ledger"
@@ -55,6 +57,8 @@ type ZapStatus struct {
 
 	Hours       []ledger.Hour `json:"-"` // outcomes of the last month, of the last week by hour
 	Spreadsheet string        `json:"-"` // title; "": not known yet
+
+	unread string // why its last poll did not read all
 }
 
 // AccountStatus is the status of an account.
@@ -69,6 +73,8 @@ type AccountStatus struct {
 
 	ReadsPerMinute float64 `json:"reads_per_minute,omitempty"` // needed by the account's zaps; Google accounts only
 	Quota          int     `json:"quota,omitempty"`            // the configured reads_per_minute
+
+	told string // Reason for notices: without what CleverTap says, which may quote a record
 }
 
 // Status is the status of the daemon.
@@ -108,6 +114,7 @@ func (e *Engine) status(ctx context.Context, keep func(ledger.Zap) bool) (Status
 		}
 		if err := troubles[name]; err != nil {
 			a.State, a.Reason, a.Hint = "blocked", err.Error(), hint.Of(err)
+			a.told = a.Reason
 		}
 		if account := current.Google[name].Opened(); account != nil {
 			a.QuotaUsed, _ = account.Usage()
@@ -182,11 +189,26 @@ func accountStatus(name string, sending deliver.Account) AccountStatus {
 		return a
 	}
 	a.State, a.Reason, a.Hint = "retrying", sending.Err.Error(), hint.Of(sending.Err)
+	a.told = toldOf(sending.Err)
 	if sending.Shut {
 		a.State = "blocked"
 	}
 	a.RetryAt = timeOrNil(sending.Until)
 	return a
+}
+
+// toldOf returns the text of an error for notices. Of a response of CleverTap it has only the
+// status.
+func toldOf(err error) string {
+	refused, ok := errors.AsType[*clevertap.Error](err)
+	if !ok || refused.HTTPStatus == 0 {
+		return err.Error()
+	}
+	e := *refused
+	if e.Message = http.StatusText(e.HTTPStatus); e.HTTPStatus < http.StatusMultipleChoices || e.Message == "" {
+		e.Message = "rowtap status shows the reason"
+	}
+	return e.Error()
 }
 
 func (e *Engine) zapStatus(ctx context.Context, r *plan.Recipe, sending deliver.Account) (ZapStatus, error) {
@@ -237,6 +259,7 @@ func (e *Engine) zapStatus(ctx context.Context, r *plan.Recipe, sending deliver.
 	} else if polled.Report.Partial != "" {
 		z.Reason = polled.Report.Partial
 	}
+	z.unread = z.Reason
 	if sending.Shut && z.State == Running {
 		z.State, z.Reason, z.Hint = NeedsHand, sending.Err.Error(), hint.Of(sending.Err)
 	}
