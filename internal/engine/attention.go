@@ -161,7 +161,7 @@ func zapConditions(z ZapStatus, covered bool) []condition {
 	of := func(t Trouble, needs bool, reason, next string) condition {
 		return condition{about: about{zap: z.Zap, trouble: t}, unknown: known, needs: needs, reason: reason, next: next}
 	}
-	blocked := of(TroubleBlocked, z.State == NeedsHand, z.Reason, z.Hint)
+	blocked := of(TroubleBlocked, z.State == NeedsHand, z.told, z.Hint)
 	blocked.unknown = known || covered
 	failed := of(TroubleFailed, z.Failed > 0, rowsThat(z.Failed, "failed", "failed"), "rowtap history "+z.Zap+" --state failed")
 	failed.rows = z.Failed
@@ -213,11 +213,11 @@ func (e *Engine) unreadAccount(a AccountStatus, zaps []ZapStatus, plan *plan.Pla
 	var names []string
 	for _, z := range zaps {
 		r := plan.Recipe(z.Zap)
-		if r == nil || z.State != Running || z.unread == "" || r.Trigger.Account.Name != a.Account || e.metrics.overdue(r, e.now()) < downFor {
+		if r == nil || z.State != Running || z.told == "" || r.Trigger.Account.Name != a.Account || e.metrics.overdue(r, e.now()) < downFor {
 			continue
 		}
 		if names = append(names, z.Zap); len(names) == 1 {
-			c.needs, c.reason, c.next = true, z.unread, z.Hint
+			c.needs, c.reason, c.next = true, z.told, z.Hint
 		}
 	}
 	const shown = 3
