@@ -29,8 +29,9 @@ func newCheckCommand(g *globals) *cobra.Command {
 			"per minute that the zaps need. It warns about daily runs that daylight saving time skips, and about zaps that the files\n" +
 			"move to another worksheet.\n\n" +
 			"--online also checks the accounts (CleverTap with a dry run, which stores nothing), the spreadsheets and worksheets, and that\n" +
-			"each zap's columns exist. It stays within the quota. For properties: all, it prints the property of each column. It logs\n" +
-			"in to the mail servers of notify and sends nothing. The exit code is 1 if it finds a problem.\n\n" +
+			"each zap's columns exist. It stays within the quota. For properties: all, it prints the property of each column. It logs in\n" +
+			"to the mail servers of notify and asks whether they accept sender and recipients, but sends nothing. The exit code is 1 if\n" +
+			"it finds a problem.\n\n" +
 			"--strict treats warnings as errors. --print prints the effective configuration, with defaults, and with secrets hidden.\n" +
 			"--files-only finds the mistakes in the YAML only, for example in CI: no variable counts as set, and missing secret files are\n" +
 			"accepted.",

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -33,20 +32,18 @@ const secretsRetry = 5 * time.Second
 // polls and sends nothing until they are valid.
 type unready struct {
 	*daemon
-	valid    chan struct{} // receives if a reload by the API or the page has loaded the files
-	unserved string        // why health is not served, as logged last
-	notices  notices
+	valid    chan struct{}       // receives if a reload by the API or the page has loaded the files
+	unserved string              // why health is not served, as logged last
+	tellings map[string]*telling // the last of each target of notices, by its ID
 }
 
 // awaitPlan loads the configuration files until they are valid. It returns the error of ctx if that
 // is done first.
 func (d *daemon) awaitPlan(ctx context.Context, changes <-chan struct{}, logTo io.Writer) error {
-	u := &unready{daemon: d, valid: make(chan struct{}, 1), notices: notices{told: map[string]bool{}}}
-	defer u.notices.sends.Wait()
+	u := &unready{daemon: d, valid: make(chan struct{}, 1), tellings: map[string]*telling{}}
 	if err := d.logTo(config.LoadEarly(d.g.dir, environmentOf(d.g.dir).find).Log, logTo); err != nil {
 		return err
 	}
-	u.notices.log = d.log
 	d.log.Info("rowtap is unready", zap.String("version", version()), zap.String("config", d.g.dir))
 	u.say(ctx)
 	retry := time.NewTicker(refusedRetry)
@@ -178,75 +175,68 @@ func (u *unready) reloadFiles(context.Context) (zaps int, err error) {
 	return len(loaded.Recipes), nil
 }
 
-// unreadyTimeout is how long a target of notices may take.
-const unreadyTimeout = 10 * time.Second
-
-// notices are what an unready daemon tells the targets of notices: once that the files are refused,
-// and once that they are valid. No target waits for another one, and only recovered waits for them.
-type notices struct {
-	log   *zap.Logger
-	sends sync.WaitGroup
-
-	mu   sync.Mutex
-	told map[string]bool // by the ID of the target; false: it is being told
+// telling is an attempt to tell a target of notices that the files are refused.
+type telling struct {
+	done chan struct{}
+	told bool // valid once done is closed
 }
 
 // notify begins to send a notice to each target that has none yet.
 func (u *unready) notify(ctx context.Context) {
-	m := engine.RefusedMessage(u.refused.Load(), time.Now())
+	m, log := engine.RefusedMessage(u.refused.Load(), time.Now()), u.log
 	for _, target := range u.targets() {
-		if !target.Tells(config.NoticeRefused) || !u.notices.begin(target.ID()) {
+		if !target.Tells(config.NoticeRefused) || u.tellings[target.ID()].lasts() {
 			continue
 		}
-		u.notices.sends.Go(func() { u.notices.end(target.ID(), u.notices.send(ctx, target, m)) })
+		t := &telling{done: make(chan struct{})}
+		u.tellings[target.ID()] = t
+		u.early.Go(func() {
+			defer close(t.done)
+			t.told = tell(ctx, log, target, m)
+		})
 	}
 }
 
-// recovered tells the targets that were told the opposite that the configuration is valid, and waits
-// for them.
+// lasts reports whether the target was told or is being told.
+func (t *telling) lasts() bool {
+	if t == nil {
+		return false
+	}
+	select {
+	case <-t.done:
+		return t.told
+	default:
+		return true
+	}
+}
+
+// recovered begins to send a notice that the configuration is valid to each target that was told the
+// opposite. The daemon goes on meanwhile.
 func (u *unready) recovered(ctx context.Context) {
-	u.notices.sends.Wait()
-	m := engine.RefusedMessage(nil, time.Now())
+	m, log := engine.RefusedMessage(nil, time.Now()), u.log
 	for _, target := range u.targets() {
-		if u.notices.told[target.ID()] && target.Tells(config.NoticeRecovered) {
-			u.notices.sends.Go(func() { u.notices.send(ctx, target, m) })
+		t := u.tellings[target.ID()]
+		if t == nil || !target.Tells(config.NoticeRecovered) {
+			continue
 		}
+		u.early.Go(func() {
+			if <-t.done; t.told {
+				tell(ctx, log, target, m)
+			}
+		})
 	}
-	u.notices.sends.Wait()
 }
 
-// targets returns the targets of notices, as far as they can be read.
+// targets returns the targets of notices; none if they have mistakes.
 func (u *unready) targets() []config.Notify {
 	return config.LoadEarly(u.g.dir, environmentOf(u.g.dir).find).Notify
 }
 
-// begin reports whether a target is neither told nor being told, and marks it as being told.
-func (n *notices) begin(id string) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if _, begun := n.told[id]; begun {
-		return false
-	}
-	n.told[id] = false
-	return true
-}
-
-// end records whether a target was told.
-func (n *notices) end(id string, told bool) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if delete(n.told, id); told {
-		n.told[id] = true
-	}
-}
-
-// send sends a message and reports whether the target accepted it.
-func (n *notices) send(ctx context.Context, to config.Notify, m notify.Message) bool {
-	limited, cancel := context.WithTimeout(ctx, unreadyTimeout)
-	defer cancel()
-	err := notify.New(to).Send(limited, m)
+// tell sends a message and reports whether the target accepted it.
+func tell(ctx context.Context, log *zap.Logger, target config.Notify, m notify.Message) bool {
+	err := notify.New(target).Send(ctx, m)
 	if err != nil && ctx.Err() == nil {
-		n.log.Warn("a notice was not sent; it is retried", zap.Stringer("target", to), zap.Error(err), zap.String("next", engine.NoticeHint(err)))
+		log.Warn("a notice was not sent; it is retried", zap.Stringer("target", target), zap.Error(err), zap.String("next", engine.NoticeHint(err)))
 	}
 	return err == nil
 }

@@ -37,15 +37,10 @@ type email struct {
 // Send sends a message as plain text to all recipients. If the server refuses one of them, nobody
 // gets it.
 func (e email) Send(ctx context.Context, m Message) error {
-	msg := mail.NewMsg()
-	if err := errors.Join(msg.From(e.From), msg.To(e.To...)); err != nil {
+	msg, err := e.message(m)
+	if err != nil {
 		return err
 	}
-	msg.Subject(subject(m.Subject))
-	msg.SetDate()
-	msg.SetMessageID()
-	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no automatic replies
-	msg.SetBodyString(mail.TypeTextPlain, printable(m.Text)+"\n")
 	return e.session(ctx, func(ctx context.Context, c *mail.Client) error {
 		err := c.DialAndSendWithContext(ctx, msg)
 		if msg.IsDelivered() { // an error after that would send it twice
@@ -55,15 +50,41 @@ func (e email) Send(ctx context.Context, m Message) error {
 	})
 }
 
-// Check connects, begins TLS, authenticates and quits.
+// Check connects, begins TLS, authenticates, names the sender and the recipients, and quits.
 func (e email) Check(ctx context.Context) error {
+	msg, err := e.message(Message{})
+	if err != nil {
+		return err
+	}
 	return e.session(ctx, func(ctx context.Context, c *mail.Client) error {
 		server, err := c.DialToSMTPClientWithContext(ctx)
 		if err != nil {
 			return err
 		}
-		return c.CloseWithSMTPClient(server)
+		from, noSender := msg.GetSender(false)
+		to, noRecipients := msg.GetRecipients()
+		err = errors.Join(noSender, noRecipients, server.Mail(from))
+		for _, address := range to {
+			if err == nil {
+				err = server.Rcpt(address)
+			}
+		}
+		return errors.Join(err, c.CloseWithSMTPClient(server))
 	})
+}
+
+// message returns a message as it is sent.
+func (e email) message(m Message) (*mail.Msg, error) {
+	msg := mail.NewMsg()
+	if err := errors.Join(msg.From(e.From), msg.To(e.To...)); err != nil {
+		return nil, err
+	}
+	msg.Subject(subject(m.Subject))
+	msg.SetDate()
+	msg.SetMessageID()
+	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no automatic replies
+	msg.SetBodyString(mail.TypeTextPlain, printable(m.Text)+"\n")
+	return msg, nil
 }
 
 // session calls work with a client of the server. When ctx ends, or after emailTimeout, its

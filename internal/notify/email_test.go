@@ -69,7 +69,7 @@ func TestEmail(t *testing.T) {
 				if err == nil || !strings.Contains(err.Error(), tt.wrong) || strings.Contains(err.Error(), "hunter2") || hint.Of(err) == "" {
 					t.Errorf("Send = %v, want %q and a hint", err, tt.wrong)
 				}
-				if checked := e.Check(t.Context()); (checked == nil) != (tt.wrong == "authenticate") {
+				if checked := e.Check(t.Context()); checked == nil || !strings.Contains(checked.Error(), tt.wrong) {
 					t.Errorf("Check = %v", checked)
 				}
 				if n := len(s.Mails()); n > 0 {
@@ -130,6 +130,10 @@ func TestEmailFails(t *testing.T) {
 			err := emailTo(s, "example.com:587").login("hunter2").Send(t.Context(), message)
 			if (err == nil) != tt.sent || len(s.Mails()) == 1 != tt.sent {
 				t.Errorf("Send = %v, want sent: %t", err, tt.sent)
+			}
+			checked := emailTo(s, "example.com:587").login("hunter2").Check(t.Context())
+			if early := tt.stage != "data" && tt.stage != "body" && tt.stage != "reset"; (checked != nil) != early || len(s.Mails()) > 0 {
+				t.Errorf("Check = %v, or it sends a mail", checked)
 			}
 			if err != nil && (strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "aHVudGVyMg") || strings.Contains(err.Error(), "\n")) {
 				t.Errorf("the error shows a secret or has several lines: %q", err)

@@ -20,7 +20,7 @@ type Message struct {
 type Target interface {
 	// Send sends a message. nil means that the other side has accepted it.
 	Send(ctx context.Context, m Message) error
-	// Check connects as Send does, without sending anything, where that is possible.
+	// Check does what Send does except for the message itself, where that is possible.
 	Check(ctx context.Context) error
 }
 
