@@ -448,7 +448,7 @@ func TestNotifyTargetsAreSeparate(t *testing.T) {
 		for end := h.ahead + d; h.ahead < end; {
 			h.ahead += notifyEvery
 			h.check(t.Context())
-			for slices.ContainsFunc(h.notifier.targets, func(t *target) bool { return t.busy && !slices.Contains(t.recipients(), "slow@example.com") }) {
+			for slices.ContainsFunc(h.targets, func(t *target) bool { return t.busy && !slices.Contains(t.recipients(), "slow@example.com") }) {
 				h.finish(t.Context(), <-h.results)
 			}
 		}

@@ -149,8 +149,13 @@ func (z ZapDay) counts() string {
 		n    int64
 		what string
 	}{
-		{z.Sent, "sent"}, {z.Validated, "validated"}, {z.Skipped, "skipped"}, {z.Failed, "failed"}, {z.Held, "held"},
-		{z.Waiting, "waiting"}, {z.Queued, "queued"},
+		{z.Sent, "sent"},
+		{z.Validated, "validated"},
+		{z.Skipped, "skipped"},
+		{z.Failed, "failed"},
+		{z.Held, "held"},
+		{z.Waiting, "waiting"},
+		{z.Queued, "queued"},
 	} {
 		if c.n > 0 {
 			parts = append(parts, quantity.Number(c.n)+" "+c.what)

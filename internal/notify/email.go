@@ -82,6 +82,7 @@ func (e email) message(m Message) (*mail.Msg, error) {
 	msg.Subject(subject(m.Subject))
 	msg.SetDate()
 	msg.SetMessageID()
+	msg.SetUserAgent("rowtap")
 	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no automatic replies
 	msg.SetBodyString(mail.TypeTextPlain, printable(m.Text)+"\n")
 	return msg, nil

@@ -88,7 +88,7 @@ func TestEmail(t *testing.T) {
 			if m.From != "rowtap@example.com" || strings.Join(m.To, " ") != "ops@example.com cto@example.com" || m.Subject != message.Subject || m.Text != message.Text+"\n" {
 				t.Errorf("got %+v", m)
 			}
-			if m.Header.Get("Auto-Submitted") != "auto-generated" || m.Header.Get("Date") == "" || m.Header.Get("Message-Id") == "" || m.Header.Get("Content-Type") != "text/plain; charset=UTF-8" {
+			if m.Header.Get("Auto-Submitted") != "auto-generated" || m.Header.Get("User-Agent") != "rowtap" || m.Header.Get("Date") == "" || m.Header.Get("Message-Id") == "" || m.Header.Get("Content-Type") != "text/plain; charset=UTF-8" {
 				t.Errorf("header %v", m.Header)
 			}
 		})
@@ -171,7 +171,7 @@ func TestEmailHangs(t *testing.T) {
 // TestEmailTimeout: a server that accepts connections and says nothing is left after emailTimeout.
 func TestEmailTimeout(t *testing.T) {
 	client, server := net.Pipe()
-	defer server.Close()
+	defer func() { _ = server.Close() }()
 	e := email{
 		Email: config.Email{To: []string{"a@example.com"}, From: "b@example.com", Server: "127.0.0.1:25"},
 		dial:  func(context.Context, string, string) (net.Conn, error) { return client, nil },
