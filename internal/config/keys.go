@@ -168,7 +168,7 @@ var emailKeys = table[Email]{
 		field("password", passwordKind, func(e *Email) *Secret { return &e.Password },
 			"Password of the user, best given as ${NAME}. A secret.", Key{Example: "${SMTP_PASSWORD}", With: "username"}),
 		field("password_file", passwordFileKind, whole,
-			"File that holds the password. White space around it is ignored.",
+			"File that holds the password. White space around it is ignored. It is read when the configuration is loaded.",
 			Key{Example: "${CREDENTIALS_DIRECTORY}/smtp_password", With: "username"}),
 	},
 	check: (*section).checkEmail,

@@ -273,6 +273,11 @@ func TestNoticeText(t *testing.T) {
 	if want := "rowtap: zap z needs attention: the spreadsheet has no worksheet \"&lt;!channel&gt; &amp; more\"\nnext: rename it"; got.Text != want || got.Reason != c.reason {
 		t.Errorf("got %+v, want the text %q", got, want)
 	}
+	body, err := json.Marshal(messageOf([]condition{c}, time.Unix(0, 0).UTC()).Body)
+	if want := `{"text":"rowtap: zap z needs attention: the spreadsheet has no worksheet \"\u0026lt;!channel\u0026gt; \u0026amp; more\"\nnext: rename it","kind":"attention","zap":"z",` +
+		`"trouble":"blocked","reason":"the spreadsheet has no worksheet \"\u003c!channel\u003e \u0026 more\"","next":"rename it","at":"1970-01-01T00:00:00Z"}`; err != nil || string(body) != want {
+		t.Errorf("a single notice is %s, %v, want %s", body, err, want)
+	}
 }
 
 // TestLook: what a target is told of the conditions at each check, 5 seconds apart.

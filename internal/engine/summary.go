@@ -38,7 +38,10 @@ type ZapDay struct {
 // are due, because rowtap or the target was down, only the last one is sent. A target that is new
 // gets its first one at the next time.
 func (n *notifier) sendSummary(ctx context.Context, t *target, now time.Time) bool {
-	if t.Summary == nil || !n.readSummaries(ctx) {
+	if t.Summary == nil {
+		return false
+	}
+	if n.readSummaries(ctx); n.summaries == nil { // shutting down
 		return false
 	}
 	id, due := t.ID(), t.Summary.Last(now)
@@ -58,18 +61,21 @@ func (n *notifier) sendSummary(ctx context.Context, t *target, now time.Time) bo
 	return true
 }
 
-// readSummaries reads once which summaries were sent, and reports whether it knows.
-func (n *notifier) readSummaries(ctx context.Context) bool {
+// readSummaries reads which summaries were sent, if that was not read yet. If that is damaged, all
+// targets count as new.
+func (n *notifier) readSummaries(ctx context.Context) {
 	if n.summaries != nil {
-		return true
+		return
 	}
 	last, err := n.engine.ledger.Summaries(ctx)
+	if ctx.Err() != nil {
+		return
+	}
 	if err != nil {
 		n.engine.log.Error("daily summary", zap.Error(err))
-		return false
+		last = map[string]time.Time{}
 	}
 	n.summaries = last
-	return true
 }
 
 // keepSummary records that a target has the summary of a time, and forgets the targets that are no
