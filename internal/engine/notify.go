@@ -21,6 +21,9 @@ const notifyEvery = 5 * time.Second
 // next one.
 const emailEvery = time.Minute
 
+// longestPause is the maximum time between two attempts at a target that fails.
+const longestPause = 5 * time.Minute
+
 // notifier sends a message to the targets of the configuration when something begins to need
 // attention, and when it no longer does; never about single rows. It also sends daily summaries
 // (summary.go). What it told is forgotten at a restart, except which summaries were sent.
@@ -88,7 +91,7 @@ func (n *notifier) adopt(c *config.Config) {
 		t := before[configured.ID()]
 		if t == nil {
 			pauses := backoff.NewExponentialBackOff()
-			pauses.InitialInterval, pauses.MaxInterval = 2*notifyEvery, 5*time.Minute
+			pauses.InitialInterval, pauses.MaxInterval = 2*notifyEvery, longestPause
 			t = &target{told: map[about]bool{}, changed: map[about]time.Time{}, pauses: pauses}
 		}
 		t.Notify, t.to = configured, notify.New(configured)
@@ -194,7 +197,7 @@ func (n *notifier) finish(ctx context.Context, r result) {
 		return
 	}
 	t.failures++
-	t.until = now.Add(t.pauses.NextBackOff())
+	t.until = now.Add(min(t.pauses.NextBackOff(), longestPause)) // the intervals are randomized
 	if t.failures == 1 && ctx.Err() == nil {
 		n.engine.log.Warn("a notice was not sent; it is retried", zap.Stringer("target", t.Notify), zap.Error(r.err), zap.String("next", NoticeHint(r.err)))
 	}
