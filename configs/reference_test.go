@@ -45,7 +45,7 @@ func TestReferenceExamples(t *testing.T) {
 	if len(blocks) < 10 {
 		t.Fatalf("%d examples", len(blocks))
 	}
-	settings, zap := blocks[0][1], blocks[4][1]
+	settings, zap := blocks[0][1], blocks[5][1]
 	for _, block := range blocks {
 		title, _, _ := strings.Cut(block[1], "\n")
 		t.Run(strings.TrimPrefix(title, "# "), func(t *testing.T) {
@@ -66,7 +66,7 @@ func TestReferenceExamples(t *testing.T) {
 			write(t, filepath.Join(credentials, "clevertap_passcode"), "passcode")
 			environment := map[string]string{
 				"CREDENTIALS_DIRECTORY": credentials, "CLEVERTAP_ACCOUNT_ID": "A", "CLEVERTAP_PASSCODE": "p",
-				"ROWTAP_POSTGRES": "host=h", "NOTIFY_WEBHOOK": "https://hooks.example.com/x",
+				"ROWTAP_POSTGRES": "host=h", "NOTIFY_WEBHOOK": "https://hooks.example.com/x", "SMTP_PASSWORD": "p",
 			}
 			loaded := loadPlan(t, dir, environment)
 			if len(loaded.Config.Warnings) > 0 || len(loaded.Recipes) != 1 {

@@ -30,14 +30,15 @@ func newCheckCommand(g *globals) *cobra.Command {
 			"move to another worksheet.\n\n" +
 			"--online also checks the accounts (CleverTap with a dry run, which stores nothing), the spreadsheets and worksheets, and that\n" +
 			"each zap's columns exist. It stays within the quota. For properties: all, it prints the property of each column. With\n" +
-			"state.postgres, it connects to the database and says whether its version fits and the state is there. The exit code is 1 if\n" +
-			"it finds a problem.\n\n" +
+			"state.postgres, it connects to the database and says whether its version fits and the state is there. It logs in to the mail\n" +
+			"servers of notify and asks whether they accept sender and recipients, but sends nothing. The exit code is 1 if it finds a\n" +
+			"problem.\n\n" +
 			"--strict treats warnings as errors. --print prints the effective configuration, with defaults, and with secrets hidden.\n" +
 			"--files-only finds the mistakes in the YAML only, for example in CI: no variable counts as set, and missing secret files are\n" +
 			"accepted.",
 		Example: "  rowtap check --config /etc/rowtap\n  rowtap check --online\n  rowtap check --strict && rowtap reload\n  rowtap check --print\n  rowtap check --files-only --config conf\n" +
 			"  rowtap check --json            # {file, line, column, message, suggestion}, one mistake per line\n" +
-			"  rowtap check --online --json   # also {account, app, ok, troubles} and {zap, ok, header, troubles}",
+			"  rowtap check --online --json   # also {account, app, ok, troubles}, {zap, ok, header, troubles}, {target, ok, troubles}",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
 			defer stop()

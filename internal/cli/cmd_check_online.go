@@ -13,6 +13,7 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/mirror"
+	"github.com/rowtap/rowtap/internal/notify"
 	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/preview"
 	"github.com/rowtap/rowtap/internal/quantity"
@@ -25,6 +26,13 @@ type onlineAccount struct {
 	OK       bool            `json:"ok"`
 	Email    string          `json:"email,omitempty"` // whom to share spreadsheets with
 	Note     string          `json:"note,omitempty"`  // of postgres: its version and what it has
+	Troubles []onlineTrouble `json:"troubles,omitempty"`
+}
+
+// onlineTarget is a target of notices as check --online --json prints it.
+type onlineTarget struct {
+	Target   string          `json:"target"`
+	OK       bool            `json:"ok"`
 	Troubles []onlineTrouble `json:"troubles,omitempty"`
 }
 
@@ -59,8 +67,8 @@ type onlineTrouble struct {
 	Hint    string `json:"hint,omitempty"`
 }
 
-// checkOnline checks the accounts and sheets of a valid configuration, and prints the results. With
-// strict, warnings are errors.
+// checkOnline checks the accounts, the sheets and the mail servers of a valid configuration, and
+// prints the results. With strict, warnings are errors.
 func checkOnline(ctx context.Context, g *globals, p *plan.Plan, bound map[string]plan.Binding, strict bool, out, stderr io.Writer) error {
 	if !g.json {
 		announce(p, stderr)
@@ -90,6 +98,19 @@ func checkOnline(ctx context.Context, g *globals, p *plan.Plan, bound map[string
 		}
 		warnings += len(v.Warnings)
 		if err := printEither(g, out, v, func() { printOnlineZap(out, z.Recipe, v) }); err != nil {
+			return err
+		}
+	}
+	for _, n := range p.Config.Notify {
+		if n.Email == nil { // each request to a webhook is a notice
+			continue
+		}
+		v := onlineTarget{Target: n.String(), OK: true}
+		if err := notify.New(n).Check(ctx); err != nil {
+			v.OK, v.Troubles = false, []onlineTrouble{onlineTroubleOf(n.Pos, err)}
+			troubles++
+		}
+		if err := printEither(g, out, v, func() { printOnlineTarget(out, v) }); err != nil {
 			return err
 		}
 	}
@@ -230,6 +251,15 @@ func printOnlineAccount(out io.Writer, v onlineAccount) {
 	default:
 		fmt.Fprintf(out, "%s: OK\n", name)
 	}
+}
+
+func printOnlineTarget(out io.Writer, v onlineTarget) {
+	if v.OK {
+		fmt.Fprintf(out, "%s: OK; nothing was sent\n", v.Target)
+		return
+	}
+	fmt.Fprintf(out, "%s: not usable\n", v.Target)
+	printTroubles(out, v.Troubles)
 }
 
 func printOnlineZap(out io.Writer, r *plan.Recipe, v onlineZap) {

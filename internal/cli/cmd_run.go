@@ -58,6 +58,9 @@ func run(ctx context.Context, g *globals, watch bool, logTo io.Writer) (err erro
 	signal.Notify(hangup.Caught, syscall.SIGHUP)
 
 	d := newDaemon(g)
+	ctx, cancel := context.WithCancel(ctx)
+	defer d.early.Wait()
+	defer cancel()
 	var changes <-chan struct{} // nil: not watching
 	if watch {
 		files, err := newWatcher(g.dir) // before the files are read, so that no change is missed

@@ -44,6 +44,7 @@ type daemon struct {
 	loading sync.Mutex
 	plan    atomic.Pointer[plan.Plan]      // loaded last
 	refused atomic.Pointer[engine.Refusal] // of the files since then; nil: none
+	early   sync.WaitGroup                 // notices about files that were refused at the start
 	process *standby.Process               // nil: the state is in a file
 	metrics *engine.MirrorMetrics          // nil: the state is in a file
 

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -15,8 +16,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/emersion/go-smtp"
+
 	"github.com/rowtap/rowtap/internal/engine"
 	"github.com/rowtap/rowtap/internal/mirror"
+	"github.com/rowtap/rowtap/internal/notify/notifytest"
 	"github.com/rowtap/rowtap/internal/pgtest"
 	"github.com/rowtap/rowtap/internal/sandbox"
 	"github.com/rowtap/rowtap/internal/sandbox/lab"
@@ -119,7 +123,8 @@ func TestNotify(t *testing.T) {
 }
 
 // TestNotifyUnready: a daemon that waits for valid files says so to systemd, which keeps it, and to
-// the webhook, once, and again when the files are valid.
+// the targets of notices, once, and again when the files are valid. A mail server that hangs delays
+// nothing.
 func TestNotifyUnready(t *testing.T) {
 	box, err := lab.New(sandbox.Options{ReadsPerMinute: -1})
 	if err != nil {
@@ -138,7 +143,16 @@ func TestNotifyUnready(t *testing.T) {
 	}))
 	defer hook.Close()
 	dir := killConfig(t, box, srv.URL)
-	for name, text := range map[string]string{"rowtap.yaml": scriptConfig + "notify: {webhook: \"" + hook.URL + "\"}\n", "zaps/bad.yaml": "enabled: true\n"} {
+	mails, hangs := notifytest.New(t, notifytest.Plain, ""), notifytest.New(t, notifytest.Plain, "")
+	release := make(chan struct{})
+	defer close(release)
+	hangs.Fail = func(string, *smtp.Conn) error {
+		<-release
+		return nil
+	}
+	targets := fmt.Sprintf("notify: [{email: {to: [a@example.com], from: b@example.com, server: %q}}, {email: {to: [a@example.com], from: b@example.com, server: %q}}, {webhook: %q}, {webhook: %q, events: [blocked]}]\n",
+		hangs.Address, mails.Address, hook.URL, hook.URL+"/blocked")
+	for name, text := range map[string]string{"rowtap.yaml": scriptConfig + targets, "zaps/bad.yaml": "enabled: true\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -182,6 +196,11 @@ func TestNotifyUnready(t *testing.T) {
 			}
 		case <-time.After(patience):
 			t.Fatalf("no notice that is %s", want)
+		}
+	}
+	for _, want := range []string{"rowtap: the configuration needs attention", "rowtap: the configuration is valid again and in force"} {
+		if m := mails.Await(t, patience); m.Subject != want {
+			t.Errorf("mail %q, want %q", m.Subject, want)
 		}
 	}
 	select {

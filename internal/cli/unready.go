@@ -14,13 +14,14 @@ import (
 	"github.com/rowtap/rowtap/internal/cli/hangup"
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/engine"
+	"github.com/rowtap/rowtap/internal/notify"
 	"github.com/rowtap/rowtap/internal/web"
 	"github.com/rowtap/rowtap/internal/web/api"
 	"github.com/rowtap/rowtap/internal/web/token"
 )
 
 // refusedRetry is how often a daemon that waits for a valid configuration retries what failed: the
-// notice to the webhook, and the listener.
+// notices, and the listener.
 const refusedRetry = time.Minute
 
 // secretsRetry is how often a daemon with --watch and a refused configuration loads the files again,
@@ -31,15 +32,15 @@ const secretsRetry = 5 * time.Second
 // polls and sends nothing until they are valid.
 type unready struct {
 	*daemon
-	valid    chan struct{} // receives if a reload by the API or the page has loaded the files
-	unserved string        // why health is not served, as logged last
-	notified bool          // the webhook has accepted the notice
+	valid    chan struct{}       // receives if a reload by the API or the page has loaded the files
+	unserved string              // why health is not served, as logged last
+	tellings map[string]*telling // the last of each target of notices, by its ID
 }
 
 // awaitPlan loads the configuration files until they are valid. It returns the error of ctx if that
 // is done first.
 func (d *daemon) awaitPlan(ctx context.Context, changes <-chan struct{}, logTo io.Writer) error {
-	u := &unready{daemon: d, valid: make(chan struct{}, 1)}
+	u := &unready{daemon: d, valid: make(chan struct{}, 1), tellings: map[string]*telling{}}
 	if err := d.logTo(config.LoadEarly(d.g.dir, environmentOf(d.g.dir).find).Log, logTo); err != nil {
 		return err
 	}
@@ -86,7 +87,7 @@ func (d *daemon) awaitPlan(ctx context.Context, changes <-chan struct{}, logTo i
 	return nil
 }
 
-// say reports a refusal in the log, to systemd, to the webhook, and over HTTP.
+// say reports a refusal in the log, to systemd, to the targets of notices, and over HTTP.
 func (u *unready) say(ctx context.Context) {
 	r := u.refused.Load()
 	r.Log(u.log, "invalid configuration; nothing is polled or sent until it is valid")
@@ -174,30 +175,68 @@ func (u *unready) reloadFiles(context.Context) (zaps int, err error) {
 	return len(loaded.Recipes), nil
 }
 
-// notify sends a notice to the webhook, once.
+// telling is an attempt to tell a target of notices that the files are refused.
+type telling struct {
+	done chan struct{}
+	told bool // valid once done is closed
+}
+
+// notify begins to send a notice to each target that has none yet.
 func (u *unready) notify(ctx context.Context) {
-	if u.notified {
-		return
+	m, log := engine.RefusedMessage(u.refused.Load(), time.Now()), u.log
+	for _, target := range u.targets() {
+		if !target.Tells(config.NoticeRefused) || u.tellings[target.ID()].lasts() {
+			continue
+		}
+		t := &telling{done: make(chan struct{})}
+		u.tellings[target.ID()] = t
+		u.early.Go(func() {
+			defer close(t.done)
+			t.told = tell(ctx, log, target, m)
+		})
 	}
-	u.notified = u.post(ctx, engine.RefusedNotice(u.refused.Load(), time.Now()))
 }
 
-// recovered sends a notice that the configuration is valid, if one was sent that it is not.
+// lasts reports whether the target was told or is being told.
+func (t *telling) lasts() bool {
+	if t == nil {
+		return false
+	}
+	select {
+	case <-t.done:
+		return t.told
+	default:
+		return true
+	}
+}
+
+// recovered begins to send a notice that the configuration is valid to each target that was told the
+// opposite. The daemon goes on meanwhile.
 func (u *unready) recovered(ctx context.Context) {
-	if u.notified {
-		u.post(ctx, engine.RefusedNotice(nil, time.Now()))
+	m, log := engine.RefusedMessage(nil, time.Now()), u.log
+	for _, target := range u.targets() {
+		t := u.tellings[target.ID()]
+		if t == nil || !target.Tells(config.NoticeRecovered) {
+			continue
+		}
+		u.early.Go(func() {
+			if <-t.done; t.told {
+				tell(ctx, log, target, m)
+			}
+		})
 	}
 }
 
-// post sends a notice and reports whether the webhook accepted it.
-func (u *unready) post(ctx context.Context, n engine.Notice) bool {
-	hook := config.LoadEarly(u.g.dir, environmentOf(u.g.dir).find).Notify.Webhook.Reveal()
-	if hook == "" {
-		return false
+// targets returns the targets of notices; none if they have mistakes.
+func (u *unready) targets() []config.Notify {
+	return config.LoadEarly(u.g.dir, environmentOf(u.g.dir).find).Notify
+}
+
+// tell sends a message and reports whether the target accepted it.
+func tell(ctx context.Context, log *zap.Logger, target config.Notify, m notify.Message) bool {
+	err := notify.New(target).Send(ctx, m)
+	if err != nil && ctx.Err() == nil {
+		log.Warn("a notice was not sent; it is retried", zap.Stringer("target", target), zap.Error(err), zap.String("next", engine.NoticeHint(err)))
 	}
-	if err := engine.Post(ctx, hook, n); err != nil {
-		u.log.Warn("webhook failed", zap.Error(err), zap.String("next", "if it persists, correct notify.webhook"))
-		return false
-	}
-	return true
+	return err == nil
 }

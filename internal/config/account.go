@@ -128,23 +128,31 @@ var passcodeKind = secret("text", headerText, func(text string) (problem, hint s
 	return problem, ""
 })
 
-// passcodeFileKind is the path of a file that holds the passcode. Surrounding white space is
-// removed: a line break at the end of the file is the most common mistake
-// (https://developer.clevertap.com/docs/authentication).
-var passcodeFileKind = custom("path", filledScalar, func(v value, a *CleverTapAccount) {
-	path, content, ok := v.fileText()
-	if !ok {
-		return
-	}
+// passcodeFileKind is the path of a file that holds the passcode.
+var passcodeFileKind = secretFile("passcode", passcodeKind, func(a *CleverTapAccount, path string) *Secret {
 	a.PasscodeFile = path
-	text := strings.TrimPrefix(string(content), "\ufeff")
-	if strings.TrimSpace(text) == "" {
-		v.wrong("", "the file %s contains no passcode", strings.TrimSpace(v.shown()))
-		return
-	}
-	v.node = &node{kind: scalar, text: text, line: v.line, column: v.column}
-	passcodeKind.read(v, &a.Passcode)
-}, func(CleverTapAccount) any { return nil }) // the key passcode is printed instead
+	return &a.Passcode
+})
+
+// secretFile returns a kind of paths of files that hold a secret of kind k. at is told the path, and
+// returns where the secret belongs. Surrounding white space is removed: a line break at the end of
+// the file is the most common mistake (https://developer.clevertap.com/docs/authentication).
+func secretFile[T any](what string, k kind[Secret], at func(to *T, path string) *Secret) kind[T] {
+	return custom("path", filledScalar, func(v value, to *T) {
+		path, content, ok := v.fileText()
+		if !ok {
+			return
+		}
+		secret := at(to, path)
+		text := strings.TrimPrefix(string(content), "\ufeff")
+		if strings.TrimSpace(text) == "" {
+			v.wrong("", "the file %s contains no %s", strings.TrimSpace(v.shown()), what)
+			return
+		}
+		v.node = &node{kind: scalar, text: text, line: v.line, column: v.column}
+		k.read(v, secret)
+	}, func(T) any { return nil }) // the key with the secret is printed instead
+}
 
 // googleAccountKind and cleverTapAccountKind are names of accounts in rowtap.yaml.
 var (

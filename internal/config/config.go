@@ -23,7 +23,7 @@ type Config struct {
 	State             State
 	HTTP              HTTP
 	Log               Log
-	Notify            Notify
+	Notify            []Notify
 	Zaps              []*Zap      // sorted by name
 	Warnings          Diagnostics // what is allowed but perhaps unintended
 
@@ -83,11 +83,6 @@ type HTTP struct {
 type Log struct {
 	Level  string // debug, info, warn or error
 	Format string // json or console
-}
-
-// Notify is where rowtap sends notifications when a zap needs attention and when it recovers.
-type Notify struct {
-	Webhook Secret // a checked URL; its path is a secret; zero for none
 }
 
 // Zap returns the zap with a name, or nil if there is none.

@@ -9,7 +9,7 @@ import (
 // Early holds the settings that a daemon uses while its configuration is refused.
 type Early struct {
 	Log    Log
-	Notify Notify
+	Notify []Notify
 }
 
 // LoadEarly reads log and notify of DIR/rowtap.yaml, each by itself: mistakes elsewhere do not

@@ -28,8 +28,12 @@ func TestLoadEarly(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := LoadEarly(dir, func(string) (string, bool) { return "", false })
-		if got.Log != tt.want || got.Notify.Webhook.Reveal() != tt.webhook {
-			t.Errorf("%s: %+v %q, want %+v %q", tt.name, got.Log, got.Notify.Webhook.Reveal(), tt.want, tt.webhook)
+		webhook := ""
+		if len(got.Notify) > 0 {
+			webhook = got.Notify[0].Webhook.Reveal()
+		}
+		if got.Log != tt.want || webhook != tt.webhook {
+			t.Errorf("%s: %+v %q, want %+v %q", tt.name, got.Log, webhook, tt.want, tt.webhook)
 		}
 	}
 }

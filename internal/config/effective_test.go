@@ -20,7 +20,9 @@ func TestEffective(t *testing.T) {
 google_accounts: {marketing: {reads_per_minute: 300, endpoint: "http://127.0.0.1:9400/"}}
 clevertap_accounts: {production: {account_id: A, passcode: very-secret, region: in1}}
 state: {path: /tmp/x.db, history: 36h, postgres: "host=h password=very-secret", lease: production}
-notify: {webhook: "https://hooks.example.com/very-secret"}
+notify:
+  - {webhook: "https://hooks.example.com/very-secret"}
+  - {email: {to: Ops <ops@example.com>, from: rowtap@example.com, server: "smtp.example.com:587", username: u, password: very-secret}, events: [blocked, failed], failed_rows: 3, summary: "8:05 Asia/Kolkata"}
 `}
 	for _, path := range zaps {
 		files["zaps/"+filepath.Base(path)] = readFile(t, path)
@@ -72,13 +74,13 @@ actions:
 		if strings.Contains(text, "very-secret") {
 			t.Errorf("%s holds a secret:\n%s", name, text)
 		}
-		again[name] = strings.NewReplacer("passcode: '[redacted]'", "passcode: x", "webhook: '[redacted]'", "webhook: https://x.example", "postgres: '[redacted]'", "postgres: host=h").Replace(text)
+		again[name] = strings.NewReplacer("passcode: '[redacted]'", "passcode: x", "webhook: '[redacted]'", "webhook: https://x.example", "postgres: '[redacted]'", "postgres: host=h", "password: '[redacted]'", "password: p").Replace(text)
 	}
 	if d := cmp.Diff(first, printed(load(again))); d != "" {
 		t.Errorf("printed again (-first +second):\n%s", d)
 	}
 	for name, want := range map[string][]string{
-		"rowtap.yaml":    {"history: 1d12h", "postgres: '[redacted]'", "lease: production", "max_concurrent: 3", "on_unknown: resend", "listen: 127.0.0.1:8321", "level: info"},
+		"rowtap.yaml":    {"history: 1d12h", "postgres: '[redacted]'", "lease: production", "max_concurrent: 3", "on_unknown: resend", "listen: 127.0.0.1:8321", "level: info", "to:", "- Ops <ops@example.com>", "password: '[redacted]'", "failed_rows: 3", "summary: 08:05 Asia/Kolkata"},
 		"zaps/more.yaml": {"name: more", "spreadsheet: 1AbC", "recheck: 1d2h30m", "settle: 1m30s", "start: 12", "require: []", "Num: 5\n", "T: \"5\"\n", "max_new_rows: 1000", "op: delete"},
 	} {
 		for _, text := range want {

@@ -54,7 +54,7 @@ func TestExamplesUncommented(t *testing.T) {
 		for line := range strings.SplitSeq(readFile(t, path), "\n") {
 			indent, comment, isComment := strings.Cut(line, "#")
 			comment = strings.TrimPrefix(comment, " ")
-			key, _, isKey := strings.Cut(strings.TrimSpace(comment), ":")
+			key, _, isKey := strings.Cut(strings.TrimPrefix(strings.TrimSpace(comment), "- "), ":")
 			known := isKey && strings.Trim(strings.ToLower(key), "abcdefghijklmnopqrstuvwxyz_") == ""
 			for _, out := range leaveOut {
 				known = known && !strings.Contains(comment, out)
@@ -69,11 +69,11 @@ func TestExamplesUncommented(t *testing.T) {
 	settings := uncomment("../../configs/rowtap.yaml", "passcode:", "so that", "rowtap.yaml:", "Default:", "Also hours", "directory:", "'maybe twice'", "change:", "resend sends")
 	zap := uncomment("../../configs/zaps/webinar-signups.yaml", "properties: all", "zap:", "it:", "now:", "Types:", "limit:", "by:", "Default:")
 	dir := directory(t, map[string]string{"rowtap.yaml": settings, "zaps/webinar-signups.yaml": zap})
-	c, err := config.Load(dir, environment(t, map[string]string{"NOTIFY_WEBHOOK": "https://hooks.example.com/x", "ROWTAP_POSTGRES": "postgres://rowtap@db.example.com/rowtap"}))
+	c, err := config.Load(dir, environment(t, map[string]string{"NOTIFY_WEBHOOK": "https://hooks.example.com/x", "SMTP_PASSWORD": "p", "ROWTAP_POSTGRES": "postgres://rowtap@db.example.com/rowtap"}))
 	if err != nil {
 		t.Fatalf("Load:\n%v", err)
 	}
-	if c.Notify.Webhook.Reveal() == "" || c.CleverTapAccounts["production"].Endpoint == nil || c.HTTP.Hosts == nil || c.State.Postgres.Reveal() == "" || c.State.Lease != "production" {
+	if len(c.Notify) != 2 || c.Notify[0].Webhook.Reveal() == "" || c.Notify[1].Summary == nil || c.CleverTapAccounts["production"].Endpoint == nil || c.HTTP.Hosts == nil || c.State.Postgres.Reveal() == "" || c.State.Lease != "production" {
 		t.Errorf("the optional keys of rowtap.yaml are still comments:\n%s", settings)
 	}
 	z := c.Zaps[0]
@@ -154,8 +154,8 @@ notify: {webhook: "https://hooks.example.com/a/b"}
 	if diff := cmp.Diff(wantHTTP, c.HTTP); diff != "" {
 		t.Errorf("http (-want +got):\n%s", diff)
 	}
-	if c.Log.Level != "debug" || c.Notify.Webhook.Reveal() != "https://hooks.example.com/a/b" {
-		t.Errorf("log = %+v, webhook %q", c.Log, c.Notify.Webhook.Reveal())
+	if c.Log.Level != "debug" || c.Notify[0].Webhook.Reveal() != "https://hooks.example.com/a/b" {
+		t.Errorf("log = %+v, webhook %q", c.Log, c.Notify[0].Webhook.Reveal())
 	}
 
 	local, err := config.LoadLocal(dir, func(string) (string, bool) { return "", false })

@@ -20,8 +20,9 @@ var settingsKeys = table[Config]{
 			"Listener of the page, API, health checks and metrics.", Key{local: true}),
 		field("log", within(&logKeys), func(c *Config) *Log { return &c.Log },
 			"Log on stderr.", Key{local: true}),
-		field("notify", within(&notifyKeys), func(c *Config) *Notify { return &c.Notify },
-			"Notifications about zaps and accounts that need attention.", Key{local: true}),
+		field("notify", notifyKind, func(c *Config) *[]Notify { return &c.Notify },
+			"Who is told when something needs attention and when it recovers, and gets a daily summary: one target, or a list of them.",
+			Key{local: true}),
 	},
 	check: func(s *section, c *Config) {
 		if s.void {
@@ -124,7 +125,56 @@ var logKeys = table[Log]{
 var notifyKeys = table[Notify]{
 	keys: []key[Notify]{
 		field("webhook", webhookKind, func(n *Notify) *Secret { return &n.Webhook },
-			"URL that gets a Slack-compatible POST request when a zap or an account needs attention, and when it recovers. A secret.",
+			"URL that gets a Slack-compatible POST request for each notice. A secret. One of webhook and email is required.",
 			Key{Example: "${NOTIFY_WEBHOOK}"}),
+		field("email", emailKind, func(n *Notify) **Email { return &n.Email },
+			"E-mail that is sent for each notice, at most one a minute.", Key{}),
+		field("events", eventsKind, func(n *Notify) *[]NoticeEvent { return &n.Events },
+			"What is told. blocked: a zap or account needs attention or has been down for half an hour, or the state or a standby has a problem; "+
+				"failed and held: a zap has such rows; refused: the configuration files have mistakes; recovered: something that was told is over.",
+			Key{Example: "[blocked, refused, recovered]", Absent: "all of them"}),
+		field("failed_rows", integer[int64](0, math.MaxInt32), func(n *Notify) *int64 { return &n.FailedRows },
+			"Number of failed rows of a zap up to which the event failed is not told.", Key{Example: "10", Absent: "`0`"}),
+		field("summary", dailyKind, func(n *Notify) **Daily { return &n.Summary },
+			"Time of a daily summary: what became of the rows of each zap, and what needs attention. In UTC, or in the time zone after it.",
+			Key{Example: `"08:00 Asia/Kolkata"`, Absent: "no summary"}),
+	},
+	groups: []group{{keys: []string{"webhook", "email"}, must: "add webhook: ${NAME} or email:"}},
+	check:  (*section).checkNotify,
+	also: func() []schema {
+		without := func(key string) schema { return schema{"not": schema{"required": []string{key}}} }
+		contains := func(item schema) schema {
+			return schema{"properties": schema{"events": schema{"contains": item}}}
+		}
+		return []schema{
+			{"anyOf": []schema{without("events"), {"required": []string{"summary"}}, contains(schema{"not": schema{"pattern": wordsPattern([]string{"recovered"})}})}},
+			{"anyOf": []schema{without("failed_rows"), without("events"), contains(schema{"pattern": wordsPattern([]string{"failed"}) + "|" + variablePattern})}},
+		}
+	},
+}
+
+var emailKeys = table[Email]{
+	keys: []key[Email]{
+		field("to", addressesKind, func(e *Email) *[]string { return &e.To },
+			"Recipients.", Key{Example: "[ops@example.com]", Must: "for example [ops@example.com]"}),
+		field("from", addressKind, func(e *Email) *string { return &e.From },
+			"Sender.", Key{Example: "rowtap@example.com", Must: "for example rowtap@example.com"}),
+		field("server", serverKind, func(e *Email) *string { return &e.Server },
+			"SMTP server. Port 465 uses TLS from the start, any other port requires STARTTLS. "+
+				"Only a server on a loopback address is used without TLS.",
+			Key{Example: "smtp.example.com:587", Must: "for example smtp.example.com:587"}),
+		field("username", usernameKind, func(e *Email) *string { return &e.Username },
+			"User at the server.", Key{Example: "rowtap", Absent: "no authentication"}),
+		field("password", passwordKind, func(e *Email) *Secret { return &e.Password },
+			"Password of the user, best given as ${NAME}. A secret.", Key{Example: "${SMTP_PASSWORD}", With: "username"}),
+		field("password_file", passwordFileKind, whole,
+			"File that holds the password. White space around it is ignored. It is read when the configuration is loaded.",
+			Key{Example: "${CREDENTIALS_DIRECTORY}/smtp_password", With: "username"}),
+	},
+	check: (*section).checkEmail,
+	also: func() []schema {
+		password := []schema{{"required": []string{"password"}}, {"required": []string{"password_file"}}}
+		none := schema{"not": schema{"anyOf": append([]schema{{"required": []string{"username"}}}, password...)}}
+		return []schema{{"oneOf": append([]schema{none}, password...)}}
 	},
 }

@@ -16,6 +16,7 @@ const (
 	referenceSettings = `google_accounts: {marketing: {}}
 clevertap_accounts: {production: {account_id: A, passcode: p, region: in1}}
 state: {postgres: host=h}
+notify: [{email: {to: a@example.com, from: b@example.com, server: "127.0.0.1:25"}}]
 `
 	referenceZap = `name: z
 schedule: "@hourly"
@@ -56,7 +57,7 @@ func written(t *testing.T, base string, k config.Key, text string) string {
 		}
 	}
 	name := keys[len(keys)-1]
-	for _, group := range [][]string{{"identity", "object_id", "fbid", "gpid"}, {"passcode", "passcode_file"}, {"record", "error"}} {
+	for _, group := range [][]string{{"identity", "object_id", "fbid", "gpid"}, {"passcode", "passcode_file"}, {"password", "password_file"}, {"webhook", "email"}, {"record", "error"}} {
 		if slices.Contains(group, name) {
 			for _, other := range group {
 				delete(at, other)
@@ -65,8 +66,11 @@ func written(t *testing.T, base string, k config.Key, text string) string {
 	}
 	if other, value, ok := strings.Cut(k.With, ": "); ok {
 		at[other] = value
-	} else if other == "key" {
+	} else if other == "key" || other == "username" {
 		at[other] = "E"
+	}
+	if name == "username" {
+		at["password"] = "p"
 	}
 	at[name] = given.(map[string]any)["x"]
 	if at["event"] == "upload_event" && at["event_name"] == nil {
@@ -86,7 +90,7 @@ func TestKeys(t *testing.T) {
 		t.Helper()
 		files := map[string]string{"rowtap.yaml": referenceSettings, "zaps/z.yaml": referenceZap}
 		files[map[string]string{"rowtap": "rowtap.yaml", "zap": "zaps/z.yaml"}[file]] = text
-		more := map[string]string{"ROWTAP_POSTGRES": "host=h", "NOTIFY_WEBHOOK": "https://hooks.example.com/x"}
+		more := map[string]string{"ROWTAP_POSTGRES": "host=h", "NOTIFY_WEBHOOK": "https://hooks.example.com/x", "SMTP_PASSWORD": "p"}
 		c, err := config.Load(directory(t, files), environment(t, more), func(z *config.Zap) error {
 			_, err := mapping.Compile(z)
 			return err

@@ -309,8 +309,8 @@ var columnsKind = listOf(parsed("", filledScalar, func(_ value, text string) (st
 }), listing{name: "column, or a list of them", want: "a column name or a list of them", single: true, distinct: true})
 
 // listOf returns a kind of lists of texts.
-func listOf(item kind[string], o listing) kind[[]string] {
-	return custom(o.name, func() schema { return o.schema(item.schema()) }, func(v value, to *[]string) {
+func listOf[T ~string](item kind[T], o listing) kind[[]T] {
+	return custom(o.name, func() schema { return o.schema(item.schema()) }, func(v value, to *[]T) {
 		items := []value{v}
 		switch {
 		case o.single && (v.kind == mapping || v.null()):
@@ -321,17 +321,17 @@ func listOf(item kind[string], o listing) kind[[]string] {
 				return
 			}
 		}
-		*to = make([]string, 0, len(items))
+		*to = make([]T, 0, len(items))
 		for _, one := range items {
 			one.path = v.path
-			var text string
+			var text T
 			switch item.read(one, &text); {
 			case text == "": // already reported
 			case o.distinct && slices.Contains(*to, text):
 				one.wrong("remove one of them", "%q is listed twice", one.shown())
 			default:
 				*to = append(*to, text)
-				v.in.places[text] = one.pos()
+				v.in.places[string(text)] = one.pos()
 			}
 		}
 	}, nil)

@@ -30,7 +30,11 @@ clevertap_accounts:
 state: {path: a.db, history: 30d, postgres: "host=h user=u", lease: a}
 http: {listen: "127.0.0.1:8321", token_file: api.token, auth: off, hosts: [rowtap.example.com]}
 log: {level: info, format: json}
-notify: {webhook: "https://hooks.example.com/x"}
+notify:
+  - {webhook: "https://hooks.example.com/x", events: [blocked, failed, held, refused, recovered], failed_rows: 10}
+  - email: {to: [ops@example.com], from: rowtap@example.com, server: "smtp.example.com:587", username: u, password: p}
+    summary: "08:00 Asia/Kolkata"
+  - email: {to: ops@example.com, from: rowtap@example.com, server: "127.0.0.1:25", username: u, password_file: "${CREDENTIALS_DIRECTORY}/clevertap_passcode"}
 `
 	mutatedZaps = []string{`
 name: z
@@ -119,6 +123,7 @@ var reasons = []reason{
 	{"items belong to an event that may be a variable", `event_name`, `only the event Charged can have items`},
 	{"properties may have any name, but none is blank", `properties.* misspelt $`, `property without a name`},
 	{"listeners that others reach need a token", `listen`, `off is allowed only if other machines cannot reach the listener`},
+	{"targets are compared", `notify\[\d\] twice`, `is the same target as`},
 	{"an empty file is refused before it is read", `^: null`, `is empty`},
 }
 

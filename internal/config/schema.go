@@ -33,9 +33,14 @@ func Schema(kind string) ([]byte, error) {
 	default:
 		return nil, fmt.Errorf("unknown schema %q; expected rowtap or zap", kind)
 	}
+	definitions := map[string]schema{}
 	if kind != "rowtap" {
-		root["definitions"] = map[string]schema{"action": actionKeys.schema(), "property": propertySchema()}
+		definitions["action"], definitions["property"] = actionKeys.schema(), propertySchema()
 	}
+	if kind != "zap" {
+		definitions["target"] = notifyKeys.schema()
+	}
+	root["definitions"] = definitions
 	root["$schema"] = "http://json-schema.org/draft-07/schema#"
 	if kind != "" {
 		root["$id"] = SchemaURL(kind)

@@ -100,6 +100,7 @@ func TestGoodFilesAreValid(t *testing.T) {
 
 const (
 	goodSettings = "clevertap_accounts: {p: {account_id: A, passcode: x, region: in1}}\ngoogle_accounts: {m: {}}\nstate: {path: /tmp/x}\nhttp: {listen: ''}\nlog: {level: info}\nnotify: {webhook: 'https://example.com/x'}\n"
+	goodEmail    = "email: {to: a@example.com, from: B <b@example.com>, server: 'smtp.example.com:587'"
 	goodZap      = "name: z\nschedule: '@hourly'\ntrigger: {app: google_sheets, event: new_spreadsheet_row, account: m, spreadsheet: b, worksheet: {gid: 0}, start: now}\n" +
 		"action: {app: clevertap, event: create_update_user_profile, account: p, identity: '{{E}}', properties: {N: {value: '{{N}}'}}}\ntests: [{row: {E: a}, record: null}]\n"
 )
@@ -188,6 +189,29 @@ func TestReaderAndSchemaAgree(t *testing.T) {
 		{"{N: {value: '{{N}}'}}", "{N: 5, M: true, T: text}", true},
 		{"{N: {value: '{{N}}'}}", "{N: [a]}", false},
 		{"tests: [", "tests: x #[", false},
+		{"webhook: 'https://example.com/x'", "webhook: 'https://example.com/x', events: [blocked, recovered], failed_rows: 10", false},
+		{"webhook: 'https://example.com/x'", "webhook: 'https://example.com/x', events: [failed, recovered], failed_rows: 10, summary: '8:00 Asia/Kolkata'", true},
+		{"{webhook: 'https://example.com/x'}", "[{webhook: 'https://example.com/x', events: []}, {webhook: 'https://example.com/y', summary: '08:00'}]", false},
+		{"{webhook: 'https://example.com/x'}", "[{webhook: 'https://example.com/x', events: [], summary: '08:00'}, {webhook: 'https://example.com/y'}]", true},
+		{"{webhook: 'https://example.com/x'}", "{}", true},
+		{"{webhook: 'https://example.com/x'}", "[]", true},
+		{"{webhook: 'https://example.com/x'}", "[{}]", false},
+		{"{webhook: 'https://example.com/x'}", "{events: [held]}", false},
+		{"{webhook: 'https://example.com/x'}", "https://example.com/x", false},
+		{"webhook: 'https://example.com/x'", "webhook: 'https://example.com/x', events: blocked", false},
+		{"webhook: 'https://example.com/x'", "webhook: 'https://example.com/x', events: [blocked, blocked]", false},
+		{"webhook: 'https://example.com/x'", "webhook: 'https://example.com/x', events: [all]", false},
+		{"webhook: 'https://example.com/x'", "webhook: 'https://example.com/x', failed_rows: some", false},
+		{"webhook: 'https://example.com/x'", "webhook: 'https://example.com/x', summary: daily", false},
+		{"webhook: 'https://example.com/x'", goodEmail + "}", true},
+		{"webhook: 'https://example.com/x'", goodEmail + ", username: u, password: p}", true},
+		{"webhook: 'https://example.com/x'", goodEmail + ", username: u}", false},
+		{"webhook: 'https://example.com/x'", goodEmail + ", password: p}", false},
+		{"webhook: 'https://example.com/x'", goodEmail + ", username: u, password: p, password_file: x}", false},
+		{"webhook: 'https://example.com/x'", goodEmail + "}, webhook: 'https://example.com/x'", false},
+		{"webhook: 'https://example.com/x'", strings.Replace(goodEmail, "a@example.com", "a", 1) + "}", false},
+		{"webhook: 'https://example.com/x'", strings.Replace(goodEmail, ":587", "", 1) + "}", false},
+		{"webhook: 'https://example.com/x'", strings.Replace(goodEmail, "from:", "form:", 1) + "}", false},
 	}
 	for _, tt := range tests {
 		s, z := strings.Replace(goodSettings, tt.old, tt.changed, 1), strings.Replace(goodZap, tt.old, tt.changed, 1)

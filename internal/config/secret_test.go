@@ -93,13 +93,17 @@ func TestSecretsNeverShow(t *testing.T) {
 		region := rapid.SampledFrom([]string{"in1", "in9", "[", "\"", "a: b", "{x: y}", "\n\tin1", "${UNSET}"}).Draw(t, "region")
 		webhook := rapid.SampledFrom([]string{"https://hooks.example.com/", "http://example.com/", "ftp://", "https://%zz", "", "https://u:p@h/"}).Draw(t, "webhook") + secret
 		tail := rapid.SampledFrom([]string{"", "log: {level: x}\n", "---\nx: 1\n", "  bad\n", "'\n", "}\n", "passcode: x\n"}).Draw(t, "tail")
+		mail := rapid.SampledFrom([]string{
+			"", "  email: {server: \"smtp://u:%s@h:25\", password: \"%s\"}\n", "  email:\n    to: a\n    password: %s\n    pasword: %s\n", "  email: {server: u:%s@h, from: [x], password_file: [%s]}\n",
+		}).Draw(t, "mail")
+		mail = strings.ReplaceAll(mail, "%s", secret)
 		before := rapid.SampledFrom([]string{"region: " + region + "\n    ", ""}).Draw(t, "before")
 		postgres := rapid.SampledFrom([]string{
 			"postgres://u:%s@h/db", "postgress://u:%s@h/db?x=y", "postgres://u:a/%s@h/db", "postgres://h:%s/db", "postgres://h/db?sslmode=%s", "postgres://h/db?%s=x",
 			"host=h password=%s", "host=h password %s", "host=h;password=%s", "port=%s", "service=%s", "target_session_attrs=%s", "sslrootcert=/%s", "%s", "\n    - %s",
 		}).Draw(t, "postgres")
 		state := "state:\n  " + rapid.SampledFrom([]string{"postgres", "postgress", "dsn_postgres"}).Draw(t, "state") + ": " + strings.ReplaceAll(postgres, "%s", secret) + "\n  lease: \"?\"\n"
-		text := state + "clevertap_accounts:\n  production:\n    " + before + key + separator + written + "\n    account_id: x\n    max_concurrent: 99\nnotify:\n  webhook: " + webhook + "\n" + tail
+		text := state + "clevertap_accounts:\n  production:\n    " + before + key + separator + written + "\n    account_id: x\n    max_concurrent: 99\nnotify:\n  webhook: " + webhook + "\n" + mail + tail
 		if rapid.Bool().Draw(t, "flow") {
 			text = "clevertap_accounts:\n  production: {account_id: [x], " + key + separator + written + ", regoin: " + region + "}\nnotify: {webhook: \"" + webhook + "\", x: 1}\n" + tail
 		}

@@ -110,9 +110,3 @@ var hostsKind = listOf(parsed("", shaped(`^\s*[^/:@ *]+\s*$`, scalars...), func(
 	}
 	return strings.ToLower(text), "", ""
 }), listing{name: "list of host names", want: "a list of host names"})
-
-// webhookKind is the URL of a webhook. All of it is secret, because its path allows anyone to post.
-var webhookKind = secret("URL", urlText, func(text string) (problem, hint string) {
-	_, problem, hint = parseEndpoint(text)
-	return problem, hint
-})

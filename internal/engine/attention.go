@@ -37,6 +37,20 @@ const (
 	TroubleTakeover    Trouble = "takeover"      // a standby cannot take over
 )
 
+// event returns the event by which a target of notices selects a trouble.
+func (t Trouble) event() config.NoticeEvent {
+	switch t {
+	case TroubleFailed:
+		return config.NoticeFailed
+	case TroubleHeld:
+		return config.NoticeHeld
+	case TroubleRefused:
+		return config.NoticeRefused
+	case TroubleBlocked, TroubleDown, TroubleUnread, TroubleStateFile, TroublePostgres, TroubleReplication, TroubleDiffers, TroubleUnseen, TroubleTakeover:
+	}
+	return config.NoticeBlocked
+}
+
 // over returns the phrase that announces recovery.
 func (t Trouble) over() string {
 	switch t {
@@ -91,6 +105,7 @@ type condition struct {
 	// The last notice stays valid: an operator paused the zap, or another trouble hides this one.
 	unknown bool
 	after   time.Duration // how long it must need attention before a notice is sent
+	rows    int64         // failed rows
 	reason  string
 	next    string
 }
@@ -102,6 +117,11 @@ func (e *Engine) conditions(ctx context.Context) ([]condition, error) {
 	if err != nil {
 		return nil, err
 	}
+	return e.conditionsOf(st), nil
+}
+
+// conditionsOf returns the conditions of a status.
+func (e *Engine) conditionsOf(st Status) []condition {
 	plan := e.current()
 	stall := e.stalled()
 	all := append([]condition{
@@ -130,7 +150,7 @@ func (e *Engine) conditions(ctx context.Context) ([]condition, error) {
 		}
 		all = append(all, zapConditions(z, covered)...)
 	}
-	return all, nil
+	return all
 }
 
 // zapConditions returns the conditions of one zap; covered means that its account or the state
@@ -141,13 +161,12 @@ func zapConditions(z ZapStatus, covered bool) []condition {
 	of := func(t Trouble, needs bool, reason, next string) condition {
 		return condition{about: about{zap: z.Zap, trouble: t}, unknown: known, needs: needs, reason: reason, next: next}
 	}
-	blocked := of(TroubleBlocked, z.State == NeedsHand, z.Reason, z.Hint)
+	blocked := of(TroubleBlocked, z.State == NeedsHand, z.told, z.Hint)
 	blocked.unknown = known || covered
-	return []condition{
-		blocked,
-		of(TroubleFailed, z.Failed > 0, rowsThat(z.Failed, "failed", "failed"), "rowtap history "+z.Zap+" --state failed"),
-		of(TroubleHeld, z.Held > 0, rowsThat(z.Held, "is held", "are held"), "rowtap history "+z.Zap+" --state held"),
-	}
+	failed := of(TroubleFailed, z.Failed > 0, rowsThat(z.Failed, "failed", "failed"), "rowtap history "+z.Zap+" --state failed")
+	failed.rows = z.Failed
+	held := of(TroubleHeld, z.Held > 0, rowsThat(z.Held, "is held", "are held"), "rowtap history "+z.Zap+" --state held")
+	return []condition{blocked, failed, held}
 }
 
 func rowsThat(n int64, one, many string) string {
@@ -162,7 +181,7 @@ func rowsThat(n int64, one, many string) string {
 func blockedAccount(a AccountStatus) condition {
 	return condition{
 		about: about{app: a.App, account: a.Account, trouble: TroubleBlocked},
-		needs: a.State == "blocked", unknown: a.State == "retrying", reason: a.Reason, next: a.Hint,
+		needs: a.State == "blocked", unknown: a.State == "retrying", reason: a.told, next: a.Hint,
 	}
 }
 
@@ -183,7 +202,7 @@ func downAccount(a AccountStatus, zaps []ZapStatus, plan *plan.Plan) condition {
 	return condition{
 		about: about{app: a.App, account: a.Account, trouble: TroubleDown},
 		needs: retrying && queued > 0, unknown: a.State == "blocked" || retrying && queued == 0, after: downFor,
-		reason: fmt.Sprintf("nothing accepted for half an hour, %s: %s", rowsThat(queued, "waits", "wait"), a.Reason), next: a.Hint,
+		reason: fmt.Sprintf("nothing accepted for half an hour, %s: %s", rowsThat(queued, "waits", "wait"), a.told), next: a.Hint,
 	}
 }
 
@@ -194,11 +213,11 @@ func (e *Engine) unreadAccount(a AccountStatus, zaps []ZapStatus, plan *plan.Pla
 	var names []string
 	for _, z := range zaps {
 		r := plan.Recipe(z.Zap)
-		if r == nil || z.State != Running || z.Reason == "" || r.Trigger.Account.Name != a.Account || e.metrics.overdue(r, e.now()) < downFor {
+		if r == nil || z.State != Running || z.told == "" || r.Trigger.Account.Name != a.Account || e.metrics.overdue(r, e.now()) < downFor {
 			continue
 		}
 		if names = append(names, z.Zap); len(names) == 1 {
-			c.needs, c.reason, c.next = true, z.Reason, z.Hint
+			c.needs, c.reason, c.next = true, z.told, z.Hint
 		}
 	}
 	const shown = 3

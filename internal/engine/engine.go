@@ -32,8 +32,9 @@
 // This package connects the two and contains everything that operators see and do: the plan in
 // force and its replacement (engine.go), actions on zaps (operate.go, polls.go, rename.go) and on
 // deliveries (act.go), queries (status.go, find.go, why.go, queries.go, behind.go), alerts (attention.go,
-// notify.go), live events (hub.go), metrics (metrics.go), redaction (hide.go, tried.go), and errors
-// of the state itself (statefile.go, place.go).
+// notice.go, notify.go, summary.go; package notify sends them), live events (hub.go), metrics
+// (metrics.go), redaction (hide.go, tried.go), and errors of the state itself (statefile.go,
+// place.go).
 //
 // [Engine.Run] starts a few loops and waits for all of them: the scheduler of polls, the sender,
 // housekeeping, and the notifier. A single table behind one lock ([claim.Table]) records what works

@@ -43,7 +43,7 @@ func (d *deployment) passes(t *testing.T, span time.Duration, silent ...string) 
 	for end := d.ahead + span; d.ahead < end; {
 		d.ahead += notifyEvery
 		d.heard(silent...)
-		d.check(t.Context(), d.url)
+		d.checked(t.Context())
 	}
 }
 

@@ -1,66 +1,65 @@
 package engine
 
 import (
-	"bytes"
-	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
 
-	"github.com/rowtap/rowtap/internal/httpclient"
+	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/hint"
+	"github.com/rowtap/rowtap/internal/notify"
 )
 
 // notifyEvery is how often conditions are checked. A notice is sent if a condition holds at two
 // checks in a row, so a single failed poll causes none.
 const notifyEvery = 5 * time.Second
 
-// Notice is the body of a webhook request: a text in the form that Slack accepts
-// (https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks), and its parts as
-// fields.
-type Notice struct {
-	Text    string    `json:"text"`
-	Kind    string    `json:"kind"` // attention or recovered
-	Zap     string    `json:"zap,omitempty"`
-	Account string    `json:"account,omitempty"`
-	App     string    `json:"app,omitempty"`  // of the account: google_sheets or clevertap
-	Host    string    `json:"host,omitempty"` // of a standby
-	Trouble Trouble   `json:"trouble"`
-	Reason  string    `json:"reason,omitempty"`
-	Next    string    `json:"next,omitempty"`
-	At      time.Time `json:"at"`
+// emailEvery is the minimum time between two e-mails to one target. What changes meanwhile is in the
+// next one.
+const emailEvery = time.Minute
+
+// longestPause is the maximum time between two attempts at a target that fails.
+const longestPause = 5 * time.Minute
+
+// notifier sends a message to the targets of the configuration when something begins to need
+// attention, and when it no longer does; never about single rows. It also sends daily summaries
+// (summary.go). What it told is forgotten at a restart, except which summaries were sent.
+//
+// Each target has its own state, and nothing waits for a target: while one is slow or down, it
+// misses nothing. What still holds when it is back is sent then.
+type notifier struct {
+	engine    *Engine
+	loaded    *config.Config // whose targets they are
+	targets   []*target      // only the loop uses them
+	sends     errgroup.Group
+	results   chan result
+	summaries map[string]time.Time // the summary last sent, by ID; nil: not read yet
 }
 
-// notifier sends a notice to the webhook when a zap or an account begins to need attention, and
-// another when it no longer does; never about single rows. It keeps no state across restarts.
-// Nothing waits for it: a webhook that is slow or down only delays notices.
-type notifier struct {
-	engine  *Engine
+// target is a destination with what it was told.
+type target struct {
+	config.Notify
+	to      notify.Target
 	told    map[about]bool      // a notice that it needs attention was sent
 	changed map[about]time.Time // since when it differs from the last notice
 
-	failures int // of the webhook, in a row
+	busy     bool // a message is being sent
+	failures int  // in a row
 	pauses   *backoff.ExponentialBackOff
-	until    time.Time
+	until    time.Time // nothing is sent before
 }
 
-func newNotifier(e *Engine) *notifier {
-	pauses := backoff.NewExponentialBackOff()
-	pauses.InitialInterval, pauses.MaxInterval = 2*notifyEvery, 5*time.Minute
-	return &notifier{
-		engine:  e,
-		pauses:  pauses,
-		told:    map[about]bool{},
-		changed: map[about]time.Time{},
-	}
+// result is the end of an attempt to send a message.
+type result struct {
+	*target
+	err  error
+	sent func() // records that it was sent
 }
+
+func newNotifier(e *Engine) *notifier { return &notifier{engine: e, results: make(chan result)} }
 
 func (n *notifier) run(ctx context.Context) error {
 	tick := time.NewTicker(notifyEvery)
@@ -68,18 +67,44 @@ func (n *notifier) run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return n.sends.Wait()
+		case r := <-n.results:
+			n.finish(ctx, r)
 		case <-tick.C:
-			if hook := n.engine.Config().Notify.Webhook.Reveal(); hook != "" {
-				n.check(ctx, hook)
-			}
+			n.check(ctx)
 		}
 	}
 }
 
-// check sends notices about conditions that have changed. Those that could not be sent are sent at
-// a later check.
-func (n *notifier) check(ctx context.Context, hook string) {
+// adopt takes the targets of the configuration in force. A target whose destination stays keeps its
+// state.
+func (n *notifier) adopt(c *config.Config) {
+	if c == n.loaded {
+		return
+	}
+	before := map[string]*target{}
+	for _, t := range n.targets {
+		before[t.ID()] = t
+	}
+	n.loaded, n.targets = c, nil
+	for _, configured := range c.Notify {
+		t := before[configured.ID()]
+		if t == nil {
+			pauses := backoff.NewExponentialBackOff()
+			pauses.InitialInterval, pauses.MaxInterval = 2*notifyEvery, longestPause
+			t = &target{told: map[about]bool{}, changed: map[about]time.Time{}, pauses: pauses}
+		}
+		t.Notify, t.to = configured, notify.New(configured)
+		n.targets = append(n.targets, t)
+	}
+}
+
+// check sends each target at most one message: its summary if that is due, or about all conditions
+// that have changed.
+func (n *notifier) check(ctx context.Context) {
+	if n.adopt(n.engine.Config()); len(n.targets) == 0 {
+		return
+	}
 	conditions, err := n.engine.conditions(ctx)
 	if ctx.Err() != nil {
 		return
@@ -89,99 +114,100 @@ func (n *notifier) check(ctx context.Context, hook string) {
 		return
 	}
 	now := n.engine.now()
-	there := map[about]bool{}
+	for _, t := range n.targets {
+		changed := t.look(conditions, now)
+		switch {
+		case t.busy || now.Before(t.until):
+		case n.sendSummary(ctx, t, now):
+		case len(changed) > 0:
+			n.send(ctx, t, messageOf(changed, now), func() { t.tell(changed) })
+		}
+	}
+}
+
+// look compares conditions with what the target was told and returns those that it should be told.
+// It forgets what no longer exists, such as a zap that was removed from the configuration.
+func (t *target) look(conditions []condition, now time.Time) []condition {
+	told, since := t.told, t.changed
+	t.told, t.changed = map[about]bool{}, map[about]time.Time{}
+	var due []condition
 	for _, c := range conditions {
-		there[c.about] = true
-		switch since, otherwise := n.changed[c.about]; {
-		case c.unknown, c.needs == n.told[c.about]:
-			delete(n.changed, c.about)
+		if !t.Tells(c.trouble.event()) {
+			continue
+		}
+		c.needs = c.needs && (c.trouble != TroubleFailed || c.rows > t.FailedRows)
+		if told[c.about] {
+			t.told[c.about] = true
+		}
+		began, otherwise := since[c.about]
+		switch {
+		case c.unknown, c.needs == told[c.about]:
 		case !otherwise:
-			n.changed[c.about] = now
-		case c.needs && now.Sub(since) < c.after, now.Before(n.until):
-		case n.send(ctx, hook, c, now):
-			n.told[c.about] = c.needs
-			delete(n.changed, c.about)
+			t.changed[c.about] = now
+		case !c.needs && !t.Tells(config.NoticeRecovered):
+			delete(t.told, c.about)
+		default:
+			t.changed[c.about] = began
+			if !c.needs || now.Sub(began) >= c.after {
+				due = append(due, c)
+			}
 		}
 	}
-	n.forget(there)
+	return due
 }
 
-// forget removes conditions that no longer exist, of zaps and accounts that were removed from the
-// configuration.
-func (n *notifier) forget(there map[about]bool) {
-	for a := range n.told {
-		if !there[a] {
-			delete(n.told, a)
-		}
-	}
-	for a := range n.changed {
-		if !there[a] {
-			delete(n.changed, a)
+// tell records that a target was told.
+func (t *target) tell(changed []condition) {
+	for _, c := range changed {
+		delete(t.changed, c.about)
+		if delete(t.told, c.about); c.needs {
+			t.told[c.about] = true
 		}
 	}
 }
 
-// send posts a notice and reports whether the webhook accepted it. After a failure it pauses before
-// the next one.
-func (n *notifier) send(ctx context.Context, hook string, c condition, now time.Time) bool {
-	err := Post(ctx, hook, c.notice(now))
-	if err == nil {
-		if n.failures > 0 {
-			n.engine.log.Info("webhook works again")
+// send begins to send a message. finish gets its end.
+func (n *notifier) send(ctx context.Context, t *target, m notify.Message, sent func()) {
+	t.busy = true
+	to := t.to // a reload may replace it meanwhile
+	n.sends.Go(func() error {
+		r := result{t, to.Send(ctx, m), sent}
+		select {
+		case n.results <- r:
+		case <-ctx.Done():
 		}
-		n.failures = 0
-		n.pauses.Reset()
-		return true
-	}
-	n.failures++
-	n.until = now.Add(n.pauses.NextBackOff())
-	if n.failures == 1 && ctx.Err() == nil {
-		n.engine.log.Warn("webhook failed; notices are retried", zap.Error(err),
-			zap.String("next", "if it persists, correct notify.webhook, then: rowtap reload"))
-	}
-	return false
+		return nil
+	})
 }
 
-// Post sends a notice to a webhook. Its errors do not show the URL, which is a secret. Redirects are
-// not followed.
-func Post(ctx context.Context, hook string, notice Notice) error {
-	client := &http.Client{Timeout: 10 * time.Second, CheckRedirect: httpclient.NoRedirect}
-	body, err := json.Marshal(notice)
-	if err != nil {
-		return err
+// finish records the end of an attempt. After a failure the target pauses before the next one.
+func (n *notifier) finish(ctx context.Context, r result) {
+	t, now := r.target, n.engine.now()
+	t.busy = false
+	if r.err == nil {
+		if t.failures > 0 {
+			n.engine.log.Info("notices are sent again", zap.Stringer("target", t.Notify))
+		}
+		t.failures = 0
+		t.pauses.Reset()
+		if t.Email != nil {
+			t.until = now.Add(emailEvery)
+		}
+		r.sent()
+		return
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, hook, bytes.NewReader(body))
-	if err != nil {
-		return errors.New("notify.webhook is not a URL") // err would show it
+	t.failures++
+	t.until = now.Add(min(t.pauses.NextBackOff(), longestPause)) // the intervals are randomized
+	if t.failures == 1 && ctx.Err() == nil {
+		n.engine.log.Warn("a notice was not sent; it is retried", zap.Stringer("target", t.Notify), zap.Error(r.err), zap.String("next", NoticeHint(r.err)))
 	}
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := client.Do(req)
-	if wrapped, ok := errors.AsType[*url.Error](err); ok {
-		return wrapped.Err // without the URL, which is a secret
-	}
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode >= http.StatusMultipleChoices {
-		return fmt.Errorf("unexpected status %s", resp.Status)
-	}
-	return nil
 }
 
-// slackText escapes what Slack interprets as links and mentions
-// (https://docs.slack.dev/messaging/formatting-message-text#escaping): a worksheet may be called
-// <!channel>.
-var slackText = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
-
-// notice returns the notice that a condition needs attention or no longer does.
-func (c condition) notice(now time.Time) Notice {
-	n := Notice{Kind: "recovered", Zap: c.zap, Account: c.account, App: c.app, Host: c.host, Trouble: c.trouble, At: now}
-	text := "rowtap: " + c.subject() + " " + c.trouble.over()
-	if c.needs {
-		n.Kind, n.Reason, n.Next = "attention", c.reason, cmp.Or(c.next, "rowtap status")
-		text = "rowtap: " + c.subject() + " needs attention: " + c.reason + "\nnext: " + n.Next
+// NoticeHint returns what to do if a target of notices does not accept them.
+func NoticeHint(err error) string {
+	step := "if it persists, correct notify in rowtap.yaml, then: rowtap reload"
+	if more := hint.Of(err); more != "" {
+		step += "; " + more
 	}
-	n.Text = slackText.Replace(text)
-	return n
+	return step
 }

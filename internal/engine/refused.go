@@ -3,12 +3,15 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/notify"
 )
 
 // ConfigurationRefused is what health and readiness report while the configuration files are
@@ -74,21 +77,32 @@ func (e *Engine) refuse(err error) {
 	r.Log(e.log, "invalid configuration; the current one stays in force")
 }
 
-// RefusedNotice returns the notice of a daemon that is not ready because its configuration files
+// RefusedMessage returns the message of a daemon that is not ready because its configuration files
 // are refused; or, if r is nil, that they no longer are.
-func RefusedNotice(r *Refusal, at time.Time) Notice {
+func RefusedMessage(r *Refusal, at time.Time) notify.Message {
 	c := refusedCondition(r)
 	if r != nil {
-		c.reason = "it is refused, nothing is polled or sent: " + r.Summary()
+		c.reason = "it is refused, nothing is polled or sent: " + r.told()
 	}
-	return c.notice(at.UTC())
+	return messageOf([]condition{c}, at.UTC())
+}
+
+// ofTest matches a mistake in a test case, whose row may be one of a sheet.
+var ofTest = regexp.MustCompile(`^(\S+:\d+:\d+: tests\b[^:]*: ).*`)
+
+// told returns the summary for notices, which have no cells.
+func (r *Refusal) told() string {
+	first := *r
+	first.Mistakes = slices.Clone(r.Mistakes)
+	first.Mistakes[0] = ofTest.ReplaceAllString(first.Mistakes[0], "${1}has a mistake")
+	return first.Summary()
 }
 
 // refusedCondition returns the condition of the configuration files.
 func refusedCondition(r *Refusal) condition {
 	c := condition{about: about{trouble: TroubleRefused}, needs: r != nil}
 	if r != nil {
-		c.reason, c.next = "it is refused, the previous one stays in force: "+r.Summary(), r.Hint
+		c.reason, c.next = "it is refused, the previous one stays in force: "+r.told(), r.Hint
 	}
 	return c
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -101,13 +102,27 @@ func TestRefusedBefore(t *testing.T) {
 	}
 }
 
-func TestRefusedNotice(t *testing.T) {
-	n := RefusedNotice(NewRefusal(twoMistakes, time.Now()), time.Now())
+func TestRefusedMessage(t *testing.T) {
+	n := RefusedMessage(NewRefusal(twoMistakes, time.Now()), time.Now()).Body.(Notice)
 	const want = "rowtap: the configuration needs attention: it is refused, nothing is polled or sent: 2 mistakes, the first: zaps/a.yaml:3:1: shedule: is not a known key; "
 	if !strings.HasPrefix(n.Text, want) || n.Kind != "attention" || n.Next == "" {
 		t.Errorf("%+v, want %s…", n, want)
 	}
-	if n := RefusedNotice(nil, time.Now()); n.Kind != "recovered" || n.Text != "rowtap: the configuration is valid again and in force" {
+	if n := RefusedMessage(nil, time.Now()).Body.(Notice); n.Kind != "recovered" || n.Text != "rowtap: the configuration is valid again and in force" {
 		t.Errorf("%+v", n)
+	}
+}
+
+// TestRefusedTestCase: the cells of a test case may be those of a sheet.
+func TestRefusedTestCase(t *testing.T) {
+	refusal := NewRefusal(config.Diagnostics{{
+		Pos: config.Pos{File: "zaps/a.yaml", Line: 9, Column: 5}, Message: "tests[1].row.Phone: the number 4477009001234567890 has more digits than a sheet keeps", Suggestion: "quote it",
+	}}, time.Now())
+	m := RefusedMessage(refusal, time.Now())
+	if want := "zaps/a.yaml:9:5: tests[1].row.Phone: has a mistake"; !strings.Contains(m.Text, want) || strings.Contains(fmt.Sprint(m), "44770") {
+		t.Errorf("%+v, want %s", m, want)
+	}
+	if !strings.Contains(refusal.Summary(), "44770") {
+		t.Error("the command line no longer says what is wrong")
 	}
 }

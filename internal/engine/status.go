@@ -3,11 +3,15 @@ package engine
 import (
 	"context"
 	"errors"
+	"net/http"
+	"slices"
 	"time"
 
+	"github.com/rowtap/rowtap/internal/clevertap"
 	"github.com/rowtap/rowtap/internal/deliver"
 	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/mapping"
 	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/poll"
 	"github.com/rowtap/rowtap/internal/sheets"
@@ -55,6 +59,8 @@ type ZapStatus struct {
 
 	Hours       []ledger.Hour `json:"-"` // outcomes of the last month, of the last week by hour
 	Spreadsheet string        `json:"-"` // title; "": not known yet
+
+	told string // for notices: why it is blocked or not read, without texts that may quote a cell
 }
 
 // AccountStatus is the status of an account.
@@ -69,6 +75,8 @@ type AccountStatus struct {
 
 	ReadsPerMinute float64 `json:"reads_per_minute,omitempty"` // needed by the account's zaps; Google accounts only
 	Quota          int     `json:"quota,omitempty"`            // the configured reads_per_minute
+
+	told string // Reason for notices: without what CleverTap says, which may quote a record
 }
 
 // Status is the status of the daemon.
@@ -108,6 +116,7 @@ func (e *Engine) status(ctx context.Context, keep func(ledger.Zap) bool) (Status
 		}
 		if err := troubles[name]; err != nil {
 			a.State, a.Reason, a.Hint = "blocked", err.Error(), hint.Of(err)
+			a.told = a.Reason
 		}
 		if account := current.Google[name].Opened(); account != nil {
 			a.QuotaUsed, _ = account.Usage()
@@ -182,11 +191,33 @@ func accountStatus(name string, sending deliver.Account) AccountStatus {
 		return a
 	}
 	a.State, a.Reason, a.Hint = "retrying", sending.Err.Error(), hint.Of(sending.Err)
+	a.told = toldOf(sending.Err)
 	if sending.Shut {
 		a.State = "blocked"
 	}
 	a.RetryAt = timeOrNil(sending.Until)
 	return a
+}
+
+// toldOf returns the text of an error for notices, which have no cells. Of a response of CleverTap
+// it has only the status, and of a missing column no similar name: where the header row was deleted,
+// the names are cells.
+func toldOf(err error) string {
+	if refused, ok := errors.AsType[*clevertap.Error](err); ok && refused.HTTPStatus != 0 {
+		e := *refused
+		if e.Message = http.StatusText(e.HTTPStatus); e.HTTPStatus < http.StatusMultipleChoices || e.Message == "" {
+			e.Message = "rowtap status shows the reason"
+		}
+		return e.Error()
+	}
+	if columns, ok := errors.AsType[*mapping.ColumnError](err); ok {
+		e := mapping.ColumnError{Missing: slices.Clone(columns.Missing)}
+		for i := range e.Missing {
+			e.Missing[i].Nearest = ""
+		}
+		return e.Error()
+	}
+	return err.Error()
 }
 
 func (e *Engine) zapStatus(ctx context.Context, r *plan.Recipe, sending deliver.Account) (ZapStatus, error) {
@@ -214,7 +245,7 @@ func (e *Engine) zapStatus(ctx context.Context, r *plan.Recipe, sending deliver.
 		z.State, z.Reason, z.ReadsPerMinute = NotEnabled, "enabled: false", 0
 		return z, nil
 	case asks:
-		z.State, z.Reason, z.Hint = NeedsHand, question.Reason, question.Hint
+		z.State, z.Reason, z.Hint, z.told = NeedsHand, question.Reason, question.Hint, question.Reason
 		return z, nil
 	case stored.Paused:
 		z.State, z.Reason, z.ReadsPerMinute = Paused, stored.PausedReason, 0
@@ -228,17 +259,19 @@ func (e *Engine) zapStatus(ctx context.Context, r *plan.Recipe, sending deliver.
 	}
 	z.NextPoll = timeOrNil(polled.Next)
 	if polled.Err != nil {
-		z.Reason, z.Hint = polled.Err.Error(), hint.Of(polled.Err)
+		z.Reason, z.Hint, z.told = polled.Err.Error(), hint.Of(polled.Err), toldOf(polled.Err)
 		if !passing(polled.Err) {
 			z.State = NeedsHand
 		}
 	} else if polled.Report.Doubt != "" {
 		z.Reason = "the last read was ignored: " + polled.Report.Doubt
+		z.told = z.Reason
 	} else if polled.Report.Partial != "" {
 		z.Reason = polled.Report.Partial
+		z.told = z.Reason
 	}
 	if sending.Shut && z.State == Running {
-		z.State, z.Reason, z.Hint = NeedsHand, sending.Err.Error(), hint.Of(sending.Err)
+		z.State, z.Reason, z.Hint, z.told = NeedsHand, sending.Err.Error(), hint.Of(sending.Err), toldOf(sending.Err)
 	}
 	if z.State == Running && z.Reason == "" && z.Queued > 0 { // temporary reasons why rows wait
 		if delay := e.sender.Delay(r.Name); sending.Err != nil {
@@ -248,7 +281,7 @@ func (e *Engine) zapStatus(ctx context.Context, r *plan.Recipe, sending deliver.
 		}
 	}
 	if stall := e.stalled(); stall.err != nil && (z.State == Running || !stall.begins) {
-		z.State, z.Reason, z.Hint = NeedsHand, stall.reason, hint.Of(stall.err)
+		z.State, z.Reason, z.Hint, z.told = NeedsHand, stall.reason, hint.Of(stall.err), stall.reason
 	}
 	return z, nil
 }

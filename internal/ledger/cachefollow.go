@@ -71,7 +71,7 @@ func (w writeTx) follow(values []Value) error {
 				return stale(err)
 			case r != nil:
 				want = *r
-			case !bytes.Equal(before, v.Value):
+			case string(v.Key) == keySchema && !bytes.Equal(before, v.Value):
 				return fmt.Errorf("%w: the schema has changed", ErrStale)
 			}
 			continue

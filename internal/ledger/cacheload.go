@@ -59,7 +59,7 @@ func (l *Ledger) load(ctx context.Context, to Position, each func(put func(Value
 				}
 				if r != nil {
 					now, found.root = *r, true
-				} else {
+				} else if string(v.Key) == keySchema {
 					found.schema = true
 				}
 				continue
@@ -132,8 +132,8 @@ func completeZap(b *bbolt.Bucket, version uint64) error {
 	return nil
 }
 
-// storeOwn stores the schema of a mirror, or returns its root, which is stored once all sums are
-// known.
+// storeOwn stores the schema or the times of summaries of a mirror, or returns its root, which is
+// stored once all sums are known.
 func (w writeTx) storeOwn(v Value) (*root, error) {
 	switch {
 	case v.Kind == bucketRoot && string(v.Key) == keyRoot:
@@ -144,6 +144,12 @@ func (w writeTx) storeOwn(v Value) (*root, error) {
 			return nil, err
 		}
 		return nil, checkSchema(w.Tx)
+	case v.Kind == bucketRoot && string(v.Key) == keySummaries:
+		if err := w.Bucket([]byte(bucketRoot)).Put(v.Key, v.Value); err != nil {
+			return nil, err
+		}
+		_, err := summariesOf(w.Tx)
+		return nil, err
 	}
 	return nil, damaged("", v.Kind, 0, errMalformed)
 }

@@ -30,6 +30,9 @@ func (l *Ledger) check(ctx context.Context) []Damage {
 		if err := checkSchema(tx); err != nil {
 			return err
 		}
+		if _, err := summariesOf(tx); err != nil {
+			return err
+		}
 		return checkRoot(tx)
 	})
 	if err != nil {

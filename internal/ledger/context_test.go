@@ -49,7 +49,8 @@ func methods(t *testing.T, l *ledger.Ledger) map[string]func(ctx context.Context
 		"KeepHides": func(ctx context.Context) error {
 			return l.KeepHides(ctx, map[string]ledger.Hides{signups: {Identity: true}})
 		},
-		"Load": func(ctx context.Context) error { return l.Load(ctx, elsewhere, noValues) },
+		"KeepSummaries": func(ctx context.Context) error { return l.KeepSummaries(ctx, map[string]time.Time{"a": noon}) },
+		"Load":          func(ctx context.Context) error { return l.Load(ctx, elsewhere, noValues) },
 		"Move": func(ctx context.Context) error {
 			_, err := l.Move(ctx, signups, one, []ledger.State{ledger.Queued}, ledger.Held, "", noon)
 			return err
@@ -91,6 +92,7 @@ func methods(t *testing.T, l *ledger.Ledger) map[string]func(ctx context.Context
 		"Stamp":     func(ctx context.Context) error { return l.Stamp(ctx, elsewhere) },
 		"StateOf":   func(ctx context.Context) error { _, err := l.StateOf(ctx, signups, 1); return err },
 		"Sum":       func(ctx context.Context) error { _, err := l.Sum(ctx, signups); return err },
+		"Summaries": func(ctx context.Context) error { _, err := l.Summaries(ctx); return err },
 		"Zap":       func(ctx context.Context) error { _, _, err := l.Zap(ctx, signups); return err },
 		"Zaps":      func(ctx context.Context) error { _, err := l.Zaps(ctx); return err },
 	}

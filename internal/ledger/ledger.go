@@ -25,8 +25,8 @@
 //
 // # The file
 //
-// The bucket "rowtap" has the schema version, a sum over all zaps, in a backup its date and in a
-// cache its stamp. The bucket "zaps" has one bucket per zap, with these values:
+// The bucket "rowtap" has the schema version, a sum over all zaps, when summaries were sent, in a
+// backup its date and in a cache its stamp. The bucket "zaps" has one bucket per zap, with these values:
 //
 //	zap       counts, outcomes per hour, next number, pause, worksheets, a sum over the values below,
 //	          what it hides, stays at worksheets

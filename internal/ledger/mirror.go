@@ -168,8 +168,14 @@ func (l *Ledger) EachValue(ctx context.Context, fn func(Value) error) error {
 
 func eachValue(tx *bbolt.Tx, fn func(Value) error) error {
 	own := tx.Bucket([]byte(bucketRoot))
-	if err := fn(Value{"", bucketRoot, []byte(keySchema), own.Get([]byte(keySchema))}); err != nil {
-		return err
+	for _, k := range []string{keySchema, keySummaries} {
+		value := own.Get([]byte(k))
+		if value == nil {
+			continue
+		}
+		if err := fn(Value{"", bucketRoot, []byte(k), value}); err != nil {
+			return err
+		}
 	}
 	now, err := readRoot(tx)
 	if err != nil {
