@@ -89,7 +89,7 @@ notify:
 	}()
 	m := mails.Await(t, patience)
 	if m.Subject != "rowtap: 2 items need attention" || strings.Join(m.To, " ") != "ops@example.com second@example.com" ||
-		!strings.Contains(m.Text, "zap both needs attention: 1 row failed\nnext: rowtap history both --state failed\n\nzap events needs attention: 1 row failed\n") || strings.Contains(m.Raw, "asha") {
+		!strings.Contains(m.Text, "zap both needs attention: 1 row failed: code 514 (1)\nnext: rowtap history both --state failed\n\nzap events needs attention: 1 row failed: code 514 (1)\n") || strings.Contains(m.Raw, "asha") {
 		t.Errorf("mail %+v", m)
 	}
 }

@@ -2,10 +2,15 @@ package engine
 
 import (
 	"cmp"
+	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
+
+	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/notify"
 	"github.com/rowtap/rowtap/internal/quantity"
 )
@@ -68,6 +73,38 @@ func (c condition) notice(now time.Time) Notice {
 		n.Kind, n.Reason, n.Next = kindAttention, c.reason, c.step()
 	}
 	return n
+}
+
+// causesShown is the maximum number of causes of failed rows that a notice lists.
+const causesShown = 3
+
+// explained adds codes, columns and counts to the reasons of failed rows. It reads only those, not
+// the messages, which may quote a cell. If they cannot be read, the notice is sent without them.
+func (e *Engine) explained(ctx context.Context, conditions []condition) []condition {
+	conditions = slices.Clone(conditions)
+	for i, c := range conditions {
+		if !c.needs || c.trouble != TroubleFailed {
+			continue
+		}
+		counts := reasons{}
+		err := e.ledger.ScanOutcomes(ctx, c.zap, ledger.Failed, func(d ledger.Delivery) { counts.of(d.Problem.Cause()).Count++ })
+		if err != nil {
+			if ctx.Err() == nil && !e.faulty(err) {
+				e.log.Error("notify: "+err.Error(), zap.Error(err))
+			}
+			continue
+		}
+		var parts []string
+		all := counts.sorted()
+		for _, r := range all[:min(len(all), causesShown)] {
+			parts = append(parts, fmt.Sprintf("%s (%s)", r.Text, quantity.Number(int64(r.Count))))
+		}
+		if len(all) > causesShown {
+			parts = append(parts, quantity.Count(len(all)-causesShown, "more cause"))
+		}
+		conditions[i].reason += ": " + strings.Join(parts, ", ")
+	}
+	return conditions
 }
 
 // messageOf returns one message about conditions that have changed.

@@ -120,7 +120,7 @@ func (n *notifier) check(ctx context.Context) {
 		case t.busy || now.Before(t.until):
 		case n.sendSummary(ctx, t, now):
 		case len(changed) > 0:
-			n.send(ctx, t, messageOf(changed, now), func() { t.tell(changed) })
+			n.send(ctx, t, messageOf(n.engine.explained(ctx, changed), now), func() { t.tell(changed) })
 		}
 	}
 }

@@ -180,6 +180,21 @@ func TestNotifyRows(t *testing.T) {
 	h.toldNow(t, "recovered profiles failed")
 }
 
+// TestNotifyCauses: a notice of failed rows has the most frequent codes with their counts.
+func TestNotifyCauses(t *testing.T) {
+	h := newHooked(t, map[string]string{"profiles": profileZap("production")})
+	for i, code := range []int{514, 515, 516, 514, 519, 520} {
+		user := fmt.Sprintf("u%d@example.com", i)
+		h.append(t, user)
+		h.box.CleverTap().Refuse(lab.Refusal{Code: code, Identity: user, Error: "refused " + user})
+	}
+	h.once(t)
+	h.looks(t, time.Minute)
+	if want := "6 rows failed: code 514 (2), code 515 (1), code 516 (1), 2 more causes"; len(h.got) != 1 || h.got[0].Reason != want {
+		t.Errorf("told %+v, want %s", h.got, want)
+	}
+}
+
 // TestNotifyAccount: an account that is refused is one notice, however many zaps it blocks.
 func TestNotifyAccount(t *testing.T) {
 	h := newHooked(t, map[string]string{"one": profileZap("other"), "two": eventZap("other"), "well": profileZap("production")})

@@ -123,7 +123,7 @@ func (e *Engine) summary(ctx context.Context, since, now time.Time) (notify.Mess
 		total = "no rows"
 	}
 	needs := 0
-	for _, c := range e.conditionsOf(st) {
+	for _, c := range e.explained(ctx, e.conditionsOf(st)) {
 		if !c.needs || c.unknown {
 			continue
 		}

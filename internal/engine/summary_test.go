@@ -162,7 +162,7 @@ func TestSummaryText(t *testing.T) {
 	for _, want := range []string{
 		"Since " + since + ": 2 sent, 1 failed, 3 queued\n\n", "profiles: 2 sent, 1 failed\n", "waits (blocked): 3 queued\n",
 		"no rows: blocked (blocked), idle (disabled)\n", "\nNeeds attention:\n\nCleverTap account other needs attention: ",
-		"\nzap profiles needs attention: 1 row failed\nnext: rowtap history profiles --state failed\n", "\nzap blocked needs attention: ",
+		"\nzap profiles needs attention: 1 row failed: code 514 (1)\nnext: rowtap history profiles --state failed\n", "\nzap blocked needs attention: ",
 	} {
 		if !strings.Contains(m.Text, want) {
 			t.Errorf("the text lacks %q:\n%s", want, m.Text)
@@ -202,11 +202,11 @@ func TestNoticesHaveNoCells(t *testing.T) {
 		prepare func(t *testing.T, d *daily)
 		want    string // part of a notice
 	}{
-		{"CleverTap refuses the record", profileZap("production"), mark, func(_ *testing.T, d *daily) { d.refuses(cell) }, "1 row failed"},
-		{"the mapping fails", phone, mark, nil, "1 row failed"},
-		{"the mapping's type", strings.Replace(phone, "type: phone, country: IN", "type: number", 1), mark, nil, "1 row failed"},
-		{"an expression fails", strings.Replace(profileZap("production"), "{{Score}}", "{{ int(Score) }}", 1), mark, nil, "1 row failed"},
-		{"the filter fails", profileZap("production") + "filter: int(Score) > 1\n", mark, nil, "1 row failed"},
+		{"CleverTap refuses the record", profileZap("production"), mark, func(_ *testing.T, d *daily) { d.refuses(cell) }, "1 row failed: code 514 (1)"},
+		{"the mapping fails", phone, mark, nil, "1 row failed: code 516 in column Score (1)"},
+		{"the mapping's type", strings.Replace(phone, "type: phone, country: IN", "type: number", 1), mark, nil, "1 row failed: column Score (1)"},
+		{"an expression fails", strings.Replace(profileZap("production"), "{{Score}}", "{{ int(Score) }}", 1), mark, nil, "1 row failed: column Score (1)"},
+		{"the filter fails", profileZap("production") + "filter: int(Score) > 1\n", mark, nil, "1 row failed: column Score (1)"},
 		{"a flood", strings.Replace(profileZap("production"), "start: beginning", "start: now, max_new_rows: 1", 1), mark, nil, "2 rows are held"},
 		{"a row that may be an edited one", strings.Replace(profileZap("production"), "start: beginning", "start: now, key: [Email]", 1), mark, func(t *testing.T, d *daily) {
 			d.once(t)

@@ -195,6 +195,21 @@ func (p *Problem) Text() string {
 	return text
 }
 
+// Cause returns what a problem concerns without quoting a cell: its code and its column.
+func (p *Problem) Cause() string {
+	var parts []string
+	if p != nil && p.Code != "" {
+		parts = append(parts, "code "+p.Code)
+	}
+	if p != nil && p.Column != "" {
+		parts = append(parts, "column "+p.Column)
+	}
+	if len(parts) == 0 {
+		return "another problem"
+	}
+	return strings.Join(parts, " in ")
+}
+
 // All returns the problems of a row, from this one on; none if p is nil.
 func (p *Problem) All() iter.Seq[*Problem] {
 	return func(yield func(*Problem) bool) {
