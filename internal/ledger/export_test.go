@@ -312,3 +312,6 @@ func IndexIsWhole(t *testing.T, l *Ledger, zap string, by Identifier) (is bool) 
 	}
 	return is
 }
+
+// KeysAtOnce is the most known keys that a transaction takes.
+const KeysAtOnce = keysAtOnce
