@@ -54,6 +54,7 @@ type ZapStatus struct {
 	Since *Period `json:"since,omitempty"` // counts since the time asked for; nil: none was
 
 	Hours       []ledger.Hour `json:"-"` // outcomes of the last month, of the last week by hour
+	CountedFrom time.Time     `json:"-"` // when Hours begin to be complete; zero: they are
 	Spreadsheet string        `json:"-"` // title; "": not known yet
 }
 
@@ -155,7 +156,8 @@ func (e *Engine) removedZaps(ctx context.Context, plan *plan.Plan, keep func(led
 		}
 		removed = append(removed, ZapStatus{
 			Zap: name, State: NotEnabled, Reason: "removed from the configuration; its rows are kept but not sent",
-			Waiting: c.Waiting, Queued: c.Queued, Sent: c.Sent, Validated: c.Validated, Skipped: c.Skipped, Failed: c.Failed, Held: c.Held, Hours: stored.Hours,
+			Waiting: c.Waiting, Queued: c.Queued, Sent: c.Sent, Validated: c.Validated, Skipped: c.Skipped, Failed: c.Failed, Held: c.Held,
+			Hours: stored.Hours, CountedFrom: stored.CountedFrom,
 		})
 	}
 	return removed, nil
@@ -199,7 +201,7 @@ func (e *Engine) zapStatus(ctx context.Context, r *plan.Recipe, sending deliver.
 		Zap: r.Name, State: Running, Shadow: r.Shadow,
 		Waiting: stored.Counts.Waiting, Queued: stored.Counts.Queued, Sent: stored.Counts.Sent, Validated: stored.Counts.Validated,
 		Skipped: stored.Counts.Skipped, Failed: stored.Counts.Failed, Held: stored.Counts.Held,
-		ReadsPerMinute: r.ReadsPerMinute(now), Hours: stored.Hours,
+		ReadsPerMinute: r.ReadsPerMinute(now), Hours: stored.Hours, CountedFrom: stored.CountedFrom,
 	}
 	if err := e.setMoves(ctx, &z, stored, r); err != nil {
 		return ZapStatus{}, err

@@ -214,7 +214,33 @@ func BucketsOf(t *testing.T, l *Ledger, zap string) (names []string) {
 }
 
 // ValidateShadow is the migration from schema 4.
-func ValidateShadow(ctx context.Context, l *Ledger) error { return l.update(ctx, validateShadow) }
+func ValidateShadow(ctx context.Context, l *Ledger) error {
+	return l.update(ctx, func(w writeTx) error { return errors.Join(validateShadow(w), recount(w)) })
+}
+
+// Recount counts the rows of an older release's file.
+func Recount(ctx context.Context, l *Ledger) error { return l.update(ctx, recount) }
+
+// SetHours makes the hours of a zap count rows as sent, as an older release may have counted them.
+func SetHours(ctx context.Context, l *Ledger, zap string, sent map[time.Time]int64) error {
+	return l.edit(ctx, zap, false, func(e *edit) error {
+		e.record.hours = nil
+		for at, n := range sent {
+			for range n {
+				e.record.count(Sent, millis(at))
+			}
+		}
+		return nil
+	})
+}
+
+// them.
+func AsIfUncounted(ctx context.Context, l *Ledger, zap string) error {
+	return l.edit(ctx, zap, false, func(e *edit) error {
+		e.record.hours = nil
+		return nil
+	})
+}
 
 // LastTransaction returns the number of a ledger's last transaction.
 func LastTransaction(l *Ledger) uint64 { return l.last }

@@ -83,9 +83,10 @@ func (r *record) recordStay(i int, p Poll) {
 	}
 }
 
-// appendStays appends the stays, which follow a record's sum. Records of older releases end before.
+// appendStays appends the stays, which follow a record's sum, and the hour from which on outcomes
+// are counted. Records of older releases end before.
 func appendStays(b []byte, z *record) []byte {
-	if len(z.stays) == 0 {
+	if len(z.stays) == 0 && z.counted == 0 {
 		return b
 	}
 	for _, w := range z.worksheets {
@@ -95,6 +96,9 @@ func appendStays(b []byte, z *record) []byte {
 	for _, s := range z.stays {
 		b = binary.AppendVarint(appendUvarint(appendUvarint(b, s.first), s.worksheet), s.since)
 		b = appendString(appendUvarint(appendUvarint(b, s.start.There), s.start.LastRow), s.start.Unread)
+	}
+	if z.counted != 0 {
+		b = binary.AppendVarint(b, z.counted)
 	}
 	return b
 }
@@ -119,6 +123,9 @@ func (r *reader) stays(z *record) {
 		}
 		s.worksheet, before = int(at), s.first
 		z.stays[i] = s
+	}
+	if r.s != "" {
+		z.counted = r.varint()
 	}
 }
 
