@@ -246,3 +246,19 @@ func TestStatusOfAPeriod(t *testing.T) {
 		t.Error("a period in the future has counts")
 	}
 }
+
+// Counts say from when on they are complete, if that is in their period.
+func TestCountsSayWhatIsMissing(t *testing.T) {
+	from := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	p := Period{From: from}
+	for _, at := range []time.Time{{}, from, from.Add(-time.Hour)} {
+		if p.completeFrom(at); p.CompleteFrom != nil {
+			t.Errorf("complete from %s, which is not later than the period begins", at)
+		}
+	}
+	p.completeFrom(from.Add(2 * time.Hour))
+	p.completeFrom(from.Add(time.Hour))
+	if p.CompleteFrom == nil || !p.CompleteFrom.Equal(from.Add(2*time.Hour)) {
+		t.Errorf("complete from %v, want the latest", p.CompleteFrom)
+	}
+}
