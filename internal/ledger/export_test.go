@@ -341,3 +341,17 @@ func IndexIsWhole(t *testing.T, l *Ledger, zap string, by Identifier) (is bool) 
 
 // KeysAtOnce is the most known keys that a transaction takes.
 const KeysAtOnce = keysAtOnce
+
+// DamageIndex changes a bit of each hash that the index has of a zap.
+func DamageIndex(ctx context.Context, l *Ledger, zap string) error {
+	return l.update(ctx, func(w writeTx) error {
+		return eachHashes(w.Tx, zap, func(k, v []byte) error {
+			v = bytes.Clone(v)
+			v[len(v)-1] ^= 1
+			return indexOf(w.Tx).Put(k, v)
+		})
+	})
+}
+
+// PathOf returns the path of a ledger's file.
+func PathOf(l *Ledger) string { return l.path }
