@@ -86,6 +86,17 @@ func TestHoursBecomeDays(t *testing.T) {
 		ledger.Hour{At: month.Add(time.Hour), Skipped: 1})
 }
 
+// An hour is kept until the first query of the last week that begins later.
+func TestHoursOfAWeekAreKept(t *testing.T) {
+	l := newFile(t)
+	found, want := countedIn(t, l)
+	start := noon.Truncate(24 * time.Hour).Add(9 * time.Hour)
+	found(start, ledger.Skipped)
+	now := start.Add((7*24 + 1) * time.Hour)
+	found(now, ledger.Skipped)
+	want(ledger.Hour{At: start, Skipped: 1}, ledger.Hour{At: now, Skipped: 1})
+}
+
 // countedIn returns a function that adds rows of a zap in the given states, and one that compares
 // its hours.
 func countedIn(t *testing.T, l *file) (found func(time.Time, ...ledger.State), want func(...ledger.Hour)) {

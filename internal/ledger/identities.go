@@ -266,10 +266,10 @@ func (w writeTx) index(one indexed) error {
 			return err
 		}
 	}
-	if !one.whole || one.sequence != b.Sequence() {
+	if !one.whole {
 		return nil
 	}
-	mark := indexKey(prefix, 0)
+	mark := indexKey(prefix, 0) // not valid if the zap has changed since
 	return index.Put(mark, encodeMark(mark, one.sequence, one.version))
 }
 

@@ -253,6 +253,22 @@ func TestTheMarkEndsWithADecision(t *testing.T) {
 	}
 }
 
+// A decision while the index is made leaves it without a mark.
+func TestADecisionWhileTheIndexIsMade(t *testing.T) {
+	f := newFile(t)
+	f.commit("other", pollOf(1, "q"))
+	f.commit(signups, pollOf(1, "q"))
+	f.index(func(zap string) ledger.Identifier {
+		if zap == signups { // other was read
+			f.commit("other", pollOf(2, "q"))
+		}
+		return byCell(zap)
+	})
+	if ledger.IndexIsWhole(t, f.Ledger, "other", byCell("")) || !ledger.IndexIsWhole(t, f.Ledger, signups, byCell("")) {
+		t.Error("the index has a mark for the zap that has changed, or none for the other one")
+	}
+}
+
 // A damaged value of the index is not used.
 func TestADamagedIndexIsNotUsed(t *testing.T) {
 	f := newFile(t)
@@ -273,9 +289,10 @@ func TestSearchesAfterATakeover(t *testing.T) {
 		c.commit(signups, pollOf(1, strings.Repeat("q", 1000)))
 	}
 	c.commit("other", pollOf(1, "q"))
+	identity := "user1@example.com"
 	check := func(what string, l *ledger.Ledger, want ...string) {
 		t.Helper()
-		ds, err := l.Deliveries(t.Context(), ledger.Query{Identity: "user1@example.com", Identify: byCell})
+		ds, err := l.Deliveries(t.Context(), ledger.Query{Identity: identity, Identify: byCell})
 		must(t, err)
 		if got := ids(ds); !slices.Equal(got, want) {
 			t.Errorf("%s: found %v, want %v", what, got, want)
@@ -308,6 +325,8 @@ func TestSearchesAfterATakeover(t *testing.T) {
 	all = []string{"other/1", "signups/2001", "signups/1"}
 	check("active, after a change", now, all...)
 	check("the former active", former, all...)
+	identity = "asha@example.com"
+	check("the former active", former, "signups/1001")
 	must(t, now.Close())
 }
 
