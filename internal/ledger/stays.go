@@ -142,16 +142,9 @@ func (l *Ledger) Open(ctx context.Context, zap string, from, before uint64) (Cou
 		from = max(from, 1)
 		c := b.Bucket([]byte(bucketState)).Cursor()
 		for k, v := c.Seek(key(chunkOf(from))); k != nil; k, v = c.Next() {
-			first, err := numberOf(k)
-			if err != nil {
-				return damaged(zap, bucketState, 0, err)
-			}
-			if first >= before {
-				return nil
-			}
-			s, err := readSummary(k, v)
-			if err != nil {
-				return damaged(zap, bucketState, first, err)
+			first, s, err := summaryAt(zap, k, v)
+			if err != nil || first >= before {
+				return err
 			}
 			if s.base < from || s.base+uint64(s.rows()) > before {
 				ch, err := readChunk(l.codec, b, zap, first)
