@@ -42,6 +42,7 @@ var checks = []struct {
 	run  func(*service)
 }{
 	{"package", false, packageLife},
+	{"move", false, move},
 	{"watchdog", true, watchdog},
 	{"restarts", true, restarts},
 	{"fulldisk", true, fullDisk},
@@ -57,7 +58,7 @@ var checks = []struct {
 // machine does not allow it, the test is skipped and says why.
 //
 //	ROWTAP_BOOT=1    package, as .ci/run does: install, start, deliver, reload, kill, back up,
-//	                 remove, purge. A minute with cached roots
+//	                 remove, purge; and move.md between two machines. A minute with cached roots
 //	ROWTAP_BOOT=all  the long checks as well, 6 minutes, or 11 on a busy machine:
 //	  watchdog       the daemon is stopped with SIGSTOP, and systemd restarts it
 //	  restarts       100 restarts and 10 kills while rows arrive

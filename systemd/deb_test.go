@@ -112,7 +112,7 @@ func TestPackage(t *testing.T) {
 	d.exists(t, true, "/usr/lib/systemd/system/rowtap.service", "/usr/lib/systemd/system/rowtap-backup.service",
 		"/usr/lib/systemd/system/rowtap-backup.timer", "/etc/rowtap/zaps", "/etc/default/rowtap",
 		"/usr/share/doc/rowtap/examples/zaps/webinar-signups.yaml", "/usr/share/doc/rowtap/examples/alerts.yaml", "/usr/share/doc/rowtap/configs/README.md",
-		"/usr/share/doc/rowtap/systemd/README.md", "/usr/share/doc/rowtap/systemd/two-vms.md",
+		"/usr/share/doc/rowtap/systemd/README.md", "/usr/share/doc/rowtap/systemd/move.md", "/usr/share/doc/rowtap/systemd/two-vms.md",
 		"/usr/share/bash-completion/completions/rowtap", "/usr/share/zsh/vendor-completions/_rowtap", "/usr/share/fish/vendor_completions.d/rowtap.fish",
 		"/usr/share/man/man1/rowtap.1.gz", "/usr/share/man/man1/rowtap-state-backup.1.gz", "/usr/share/doc/rowtap/changelog.gz", "/usr/share/doc/rowtap/copyright")
 	if said := output(t, d.root+"/usr/bin/rowtap", "version"); !regexp.MustCompile(`^rowtap 1\.2\.0 \(commit [0-9a-f]{12}(\+changes)?\)\n$`).MatchString(said) {

@@ -1,5 +1,5 @@
-// Package systemd holds the units and the Debian package's sources, and the operator's guide, which
-// is part of the program.
+// Package systemd holds the units and the Debian package's sources, and the operator's guides,
+// which are part of the program.
 package systemd
 
 import _ "embed"
@@ -8,3 +8,8 @@ import _ "embed"
 //
 //go:embed README.md
 var Guide string
+
+// Move describes how rowtap is moved to another VM, in Markdown.
+//
+//go:embed move.md
+var Move string

@@ -273,7 +273,7 @@ func (c attempt) statusError(res *http.Response, body []byte) *Error {
 	if res.StatusCode >= 300 && res.StatusCode < 400 {
 		e.Message = "the endpoint sent a redirect, which is not followed"
 		if to, err := res.Location(); err == nil && to.Host != "" {
-			e.Message += clean(" (to host "+to.Host+")", c.passcode)
+			e.Message += " (to host " + clean(to.Host, c.passcode) + ")"
 		}
 		e.Hint = "set the account's region or endpoint to the host that accepts uploads"
 	}

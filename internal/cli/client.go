@@ -64,22 +64,46 @@ func find(ctx context.Context, g *globals) (*client, error) {
 	}
 	local, err := config.LoadLocal(g.dir, environmentOf(g.dir).find)
 	if err != nil {
+		if c := findLast(ctx, g.dir, err); c != nil {
+			return c, nil
+		}
 		return nil, configError(err, exitUsage)
 	}
-	if local.HTTP.Listen != "" {
-		c, err := dialer(proof.Base(local.HTTP.Listen))
-		if err != nil {
-			return nil, err
-		}
-		alive, err := c.alive(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if alive {
-			return c, c.authorize(local.HTTP)
-		}
+	return findAt(ctx, local.HTTP)
+}
+
+// findAt finds the daemon with these settings. It returns nil if none runs.
+func findAt(ctx context.Context, h config.HTTP) (*client, error) {
+	if h.Listen == "" {
+		return nil, nil
 	}
-	return nil, nil
+	c, err := dialer(proof.Base(h.Listen))
+	if err != nil {
+		return nil, err
+	}
+	alive, err := c.alive(ctx)
+	if err != nil || !alive {
+		return nil, err
+	}
+	return c, c.authorize(h)
+}
+
+// findLast finds a daemon that runs with what rowtap.yaml said before its mistakes: at its last
+// address, with the token in the default state directory. That directory may be another daemon's
+// unless dir is the service's, or systemd says where it is. It returns nil if none is found.
+func findLast(ctx context.Context, dir string, wrong error) *client {
+	e := environmentOf(dir)
+	_, given := e.find("STATE_DIRECTORY")
+	if _, mistakes := errors.AsType[config.Diagnostics](wrong); !mistakes || !given && !isServiceDir(dir) {
+		return nil
+	}
+	h := config.DefaultLocal(dir, e.find).HTTP
+	h.Listen = healthAddress(dir)
+	c, err := findAt(ctx, h)
+	if err != nil {
+		return nil // the mistakes say more
+	}
+	return c
 }
 
 // dialer returns a client for http://HOST:PORT or unix:PATH.

@@ -29,8 +29,9 @@ func newCheckCommand(g *globals) *cobra.Command {
 			"per minute that the zaps need. It warns about daily runs that daylight saving time skips, and about zaps that the files\n" +
 			"move to another worksheet.\n\n" +
 			"--online also checks the accounts (CleverTap with a dry run, which stores nothing), the spreadsheets and worksheets, and that\n" +
-			"each zap's columns exist. It stays within the quota. For properties: all, it prints the property of each column. The exit\n" +
-			"code is 1 if it finds a problem.\n\n" +
+			"each zap's columns exist. It stays within the quota. For properties: all, it prints the property of each column. With\n" +
+			"state.postgres, it connects to the database and says whether its version fits and the state is there. The exit code is 1 if\n" +
+			"it finds a problem.\n\n" +
 			"--strict treats warnings as errors. --print prints the effective configuration, with defaults, and with secrets hidden.\n" +
 			"--files-only finds the mistakes in the YAML only, for example in CI: no variable counts as set, and missing secret files are\n" +
 			"accepted.",
@@ -60,7 +61,7 @@ func newCheckCommand(g *globals) *cobra.Command {
 			return checkOnline(ctx, g, plan, boundWorksheets(zaps), strict, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	cmd.Flags().BoolVar(&online, "online", false, "also check accounts, spreadsheets and headers")
+	cmd.Flags().BoolVar(&online, "online", false, "also check accounts, spreadsheets, headers and PostgreSQL")
 	cmd.Flags().BoolVar(&strict, "strict", false, "treat warnings as errors (exit code 2)")
 	cmd.Flags().BoolVar(&filesOnly, "files-only", false, "accept unset variables and missing secret files")
 	cmd.Flags().BoolVar(&effective, "print", false, "print the effective configuration: defaults and variables filled in, secrets hidden")

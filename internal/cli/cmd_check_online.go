@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/hint"
+	"github.com/rowtap/rowtap/internal/mirror"
 	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/preview"
 	"github.com/rowtap/rowtap/internal/quantity"
@@ -19,11 +21,15 @@ import (
 // onlineAccount is an account as check --online --json prints it.
 type onlineAccount struct {
 	Account  string          `json:"account"`
-	App      string          `json:"app"` // google_sheets or clevertap
+	App      string          `json:"app"` // google_sheets, clevertap, or postgres, whose account is state.lease
 	OK       bool            `json:"ok"`
 	Email    string          `json:"email,omitempty"` // whom to share spreadsheets with
+	Note     string          `json:"note,omitempty"`  // of postgres: its version and what it has
 	Troubles []onlineTrouble `json:"troubles,omitempty"`
 }
+
+// apps are the names of the apps of accounts.
+var apps = map[string]string{"google_sheets": "Google", "clevertap": "CleverTap"}
 
 // onlineZap is a zap as check --online --json prints it.
 type onlineZap struct {
@@ -64,8 +70,14 @@ func checkOnline(ctx context.Context, g *globals, p *plan.Plan, bound map[string
 		return err
 	}
 	troubles, warnings := 0, 0
-	for _, a := range found.Accounts {
-		v := accountAsJSON(a)
+	accounts := make([]onlineAccount, len(found.Accounts))
+	for i, a := range found.Accounts {
+		accounts[i] = accountAsJSON(a)
+	}
+	if isMirrored(p.Config.State) {
+		accounts = append(accounts, surveyPostgres(ctx, p.Config))
+	}
+	for _, v := range accounts {
 		troubles += len(v.Troubles)
 		if err := printEither(g, out, v, func() { printOnlineAccount(out, v) }); err != nil {
 			return err
@@ -125,6 +137,39 @@ func accountAsJSON(a preview.OnlineAccount) onlineAccount {
 	return v
 }
 
+// surveyPostgres looks at the database of the state, which stays as it is.
+func surveyPostgres(ctx context.Context, c *config.Config) onlineAccount {
+	v := onlineAccount{Account: c.State.Lease, App: "postgres"}
+	m, err := openMirror(c.State, "")
+	if err == nil {
+		defer m.Close()
+		var found mirror.Survey
+		if found, err = m.Survey(ctx); err == nil {
+			v.Note, err = surveyed(found)
+		}
+	}
+	if v.OK = err == nil; !v.OK {
+		v.Troubles = []onlineTrouble{onlineTroubleOf(config.Pos{File: filepath.Join(c.Dir, "rowtap.yaml")}, err)}
+	}
+	return v
+}
+
+// surveyed describes a database that can be reached, or returns why it is not supported.
+func surveyed(s mirror.Survey) (note string, err error) {
+	const oldest = 140000 // version 14
+	switch {
+	case s.Number < oldest:
+		return "", &hint.Error{Err: fmt.Errorf("PostgreSQL %s is not supported", s.Version), Hint: "upgrade PostgreSQL to version 14 or later"}
+	case !s.Tables:
+		note = "no tables yet: rowtap run creates them"
+	case !s.State:
+		note = "no state yet: rowtap run copies the state file into it"
+	default:
+		note = "it has the state"
+	}
+	return "version " + s.Version + "; " + note, nil
+}
+
 func onlineZapAsJSON(z preview.OnlineZap) onlineZap {
 	r := z.Recipe
 	v := onlineZap{Zap: r.Name, Spreadsheet: z.Spreadsheet, Worksheet: z.Worksheet.Title}
@@ -170,11 +215,16 @@ func onlineZapAsJSON(z preview.OnlineZap) onlineZap {
 }
 
 func printOnlineAccount(out io.Writer, v onlineAccount) {
-	name := map[string]string{"google_sheets": "Google", "clevertap": "CleverTap"}[v.App] + " account " + v.Account
+	name := apps[v.App] + " account " + v.Account
+	if v.App == "postgres" {
+		name = "PostgreSQL (lease " + v.Account + ")"
+	}
 	switch {
 	case !v.OK:
 		fmt.Fprintf(out, "%s: not usable\n", name)
 		printTroubles(out, v.Troubles)
+	case v.Note != "":
+		fmt.Fprintf(out, "%s: OK; %s\n", name, v.Note)
 	case v.Email != "":
 		fmt.Fprintf(out, "%s: OK; share spreadsheets with %s\n", name, v.Email)
 	default:

@@ -14,6 +14,7 @@ import (
 var topics = []struct{ name, about, text string }{
 	{"config", "Reference of rowtap.yaml and zap files: every key, mapping, dates", configs.Reference},
 	{"operate", "Guide for operators: install, upgrade, back up, alerts, limits", systemd.Guide},
+	{"move", "Guide for moving to another VM, and the way back", systemd.Move},
 }
 
 // topicList lists the guides as cobra lists commands.
@@ -31,7 +32,7 @@ func topicList() string {
 func newHelpCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "help [COMMAND… or GUIDE]",
-		Short:   "Show help for a command, or a guide: config, operate",
+		Short:   "Show help for a command, or a guide: config, operate, move",
 		Long:    "Prints the help of a command, or a guide as Markdown.\n\n" + topicList(),
 		Example: "  rowtap help state backup\n  rowtap help config | less",
 		RunE: func(cmd *cobra.Command, args []string) error {

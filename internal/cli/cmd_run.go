@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -99,6 +100,12 @@ func run(ctx context.Context, g *globals, watch bool, logTo io.Writer) (err erro
 		zap.String("state", d.current().Config.State.Path), zap.String("listen", at))...)
 	tasks.Go(func() error { return work(ctx) })
 	tasks.Go(func() error {
+		var secrets <-chan time.Time // nil: not watching
+		if watch {
+			tick := time.NewTicker(secretsRetry)
+			defer tick.Stop()
+			secrets = tick.C
+		}
 		for {
 			select {
 			case <-ctx.Done():
@@ -106,6 +113,10 @@ func run(ctx context.Context, g *globals, watch bool, logTo io.Writer) (err erro
 			case <-hangup.Caught:
 			case <-changes:
 				d.log.Info("configuration files changed")
+			case <-secrets:
+				if !d.validAgain() {
+					continue
+				}
 			}
 			d.reload(ctx)
 		}

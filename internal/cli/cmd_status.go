@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,44 +18,64 @@ import (
 
 func newStatusCommand(g *globals) *cobra.Command {
 	var since string
+	var watch bool
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show every zap: state, polls and row counts",
 		Long: "Shows every zap: its state, its polls and how many rows it has in each state.\n\n" +
 			"With --since, shows the rows whose last outcome was in that time, and their total. They are counted by the hour for a week, and\n" +
-			"by the day in UTC for 30 days, so the count begins with a full hour or day.",
-		Example: "  rowtap status\n  rowtap status --since 7d\n  rowtap status --json | jq 'select(.failed > 0)'",
+			"by the day in UTC for 30 days, so the count begins with a full hour or day.\n\n" +
+			"With --watch, shows the status on the terminal, anew every 2 seconds, until Ctrl-C. If the daemon restarts, it reconnects.",
+		Example: "  rowtap status\n  rowtap status --since 7d\n  rowtap status --watch\n  rowtap status --json | jq 'select(.failed > 0)'",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			from, err := engine.ParseTime(since, time.Now())
-			if err != nil {
+			if _, err := engine.ParseTime(since, time.Now()); err != nil {
 				return usage(cmd, err)
 			}
-			err = with(cmd.Context(), g, func(c *client) error {
-				return status(cmd.Context(), c, g, from, cmd.OutOrStdout(), cmd.ErrOrStderr())
-			})
-			if standby, ok := errors.AsType[*standbyError](err); ok && !g.json {
-				fmt.Fprintln(cmd.ErrOrStderr(), standby)
-				return printMachines(g, cmd.OutOrStdout(), standby.machines)
+			if watch {
+				return watchStatus(cmd, g, since)
 			}
-			return err
+			err := with(cmd.Context(), g, func(c *client) error {
+				return printStatus(cmd.Context(), c, g, since, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			})
+			return orMachines(err, g, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	cmd.Flags().StringVar(&since, "since", "", "counts since this `TIME`: a date (2026-11-24, local time), a duration (7d, 36h) or a time in RFC 3339")
+	cmd.Flags().BoolVar(&watch, "watch", false, "show the status anew every 2 seconds, until Ctrl-C")
 	return cmd
 }
 
-// shownState returns a zap's state, with shadow mode.
-func shownState(z engine.ZapStatus) string {
-	if z.Shadow {
-		return string(z.State) + " (shadow)"
+// orMachines prints the machines if err is the response of a standby. Otherwise it returns err.
+func orMachines(err error, g *globals, out, stderr io.Writer) error {
+	standby, ok := errors.AsType[*standbyError](err)
+	if !ok || g.json {
+		return err
 	}
-	return string(z.State)
+	fmt.Fprintln(stderr, standby)
+	return printMachines(g, out, standby.machines)
 }
 
-func status(ctx context.Context, c *client, g *globals, since time.Time, out, stderr io.Writer) error {
+// shownState returns a zap's state, with shadow mode. Without a daemon, no zap is running.
+func shownState(z engine.ZapStatus, daemon bool) string {
+	state := string(z.State)
+	if z.State == engine.Running && !daemon {
+		state = "not running"
+	}
+	if z.Shadow {
+		state += " (shadow)"
+	}
+	return state
+}
+
+// printStatus prints the status. since is that of the flag, from now.
+func printStatus(ctx context.Context, c *client, g *globals, since string, out, stderr io.Writer) error {
+	from, err := engine.ParseTime(since, time.Now())
+	if err != nil {
+		return err
+	}
 	path := "/api/v1/status"
-	if !since.IsZero() {
-		path += "?" + url.Values{"since": {formatTime(since)}}.Encode()
+	if !from.IsZero() {
+		path += "?" + url.Values{"since": {formatTime(from)}}.Encode()
 	}
 	var st engine.Status
 	if err := c.get(ctx, path, &st); err != nil {
@@ -69,13 +90,13 @@ func status(ctx context.Context, c *client, g *globals, since time.Time, out, st
 	}
 	at := g.clock(out)
 	if st.Total != nil {
-		return printCounts(out, stderr, at, st)
+		return printCounts(out, stderr, at, st, c.daemon)
 	}
 	shadow := slices.ContainsFunc(st.Zaps, func(z engine.ZapStatus) bool { return z.Shadow || z.Validated > 0 })
 	rows := make([][]string, len(st.Zaps))
 	for i, z := range st.Zaps {
 		n := func(v int64) string { return fmt.Sprint(v) }
-		rows[i] = []string{z.Zap, shownState(z), at.shown(z.LastPoll), at.shown(z.NextPoll), n(z.Waiting), n(z.Queued), n(z.Sent)}
+		rows[i] = []string{z.Zap, shownState(z, c.daemon), at.shown(z.LastPoll), at.shown(z.NextPoll), n(z.Waiting), n(z.Queued), n(z.Sent)}
 		if shadow {
 			rows[i] = append(rows[i], n(z.Validated))
 		}
@@ -121,7 +142,11 @@ func status(ctx context.Context, c *client, g *globals, since time.Time, out, st
 	}
 	for _, a := range st.Accounts {
 		if a.State != "ok" {
-			fmt.Fprintf(stderr, "\naccount %s is %s: %s\n", a.Account, a.State, a.Reason)
+			reason := a.Reason
+			for _, app := range []string{"clevertap", "google"} { // which the line names already
+				reason = strings.TrimPrefix(reason, app+" account "+a.Account+": ")
+			}
+			fmt.Fprintf(stderr, "\n%s account %s is %s: %s\n", apps[a.App], a.Account, a.State, reason)
 			if a.RetryAt != nil {
 				fmt.Fprintf(stderr, "next attempt at %s\n", at.shown(a.RetryAt))
 			}
@@ -134,7 +159,7 @@ func status(ctx context.Context, c *client, g *globals, since time.Time, out, st
 }
 
 // printCounts prints the counts of a period, with a total.
-func printCounts(out, stderr io.Writer, at clock, st engine.Status) error {
+func printCounts(out, stderr io.Writer, at clock, st engine.Status, daemon bool) error {
 	shadow := st.Total.Validated > 0
 	line := func(name, state string, t engine.Tally) []string {
 		cells := []string{name, state, strconv.FormatInt(t.Sent, 10)}
@@ -150,7 +175,7 @@ func printCounts(out, stderr io.Writer, at clock, st engine.Status) error {
 	header = append(header, "SKIPPED", "FAILED", "HELD")
 	var rows [][]string
 	for _, z := range st.Zaps {
-		rows = append(rows, line(z.Zap, shownState(z), z.Since.Tally))
+		rows = append(rows, line(z.Zap, shownState(z, daemon), z.Since.Tally))
 	}
 	if _, err := fmt.Fprintf(out, "rows since %s, by their last outcome\n", at.shown(&st.Total.From)); err != nil {
 		return err

@@ -20,7 +20,7 @@ func TestCountsOfAPeriod(t *testing.T) {
 		Total: &engine.Period{From: from, Tally: engine.Tally{Sent: 7, Held: 1}, CompleteFrom: &complete},
 	}
 	var out, stderr strings.Builder
-	if err := printCounts(&out, &stderr, clock{time.UTC}, st); err != nil {
+	if err := printCounts(&out, &stderr, clock{time.UTC}, st, true); err != nil {
 		t.Fatal(err)
 	}
 	const want = `rows since 2026-11-01 00:00:00 UTC, by their last outcome

@@ -106,6 +106,15 @@ func (d *daemon) load() (*plan.Plan, error) {
 	return loaded, nil
 }
 
+// validAgain reports whether files that were refused are valid now. It changes and logs nothing.
+func (d *daemon) validAgain() bool {
+	if d.refused.Load() == nil {
+		return false
+	}
+	_, err := loadPlan(d.g.dir)
+	return err == nil
+}
+
 // open opens the state. It returns the function that runs the daemon, and one that closes the state
 // after it.
 func (d *daemon) open(ctx context.Context) (work func(context.Context) error, done func() error, err error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -12,6 +13,8 @@ import (
 	"github.com/rowtap/rowtap/internal/ledger"
 	"github.com/rowtap/rowtap/internal/mirror"
 	"github.com/rowtap/rowtap/internal/pgtest"
+	"github.com/rowtap/rowtap/internal/sandbox"
+	"github.com/rowtap/rowtap/internal/sandbox/lab"
 	"github.com/rowtap/rowtap/internal/standby"
 )
 
@@ -44,5 +47,42 @@ func TestActiveWithoutAnEngine(t *testing.T) {
 	}
 	if served != http.StatusTeapot {
 		t.Errorf("it answers %d, not as a standby", served)
+	}
+}
+
+// TestValidAgain: a refused configuration is valid again once its secret is there. One that is in
+// force is not asked for, and one that is still refused is not loaded: a load would be logged.
+func TestValidAgain(t *testing.T) {
+	box, err := lab.New(sandbox.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer box.Close()
+	t.Setenv("SANDBOX", "http://127.0.0.1:1")
+	t.Setenv("WORK", "/")
+	dir := killConfig(t, box, "http://127.0.0.1:1")
+	passcode := filepath.Join(dir, "passcode")
+	d := newDaemon(&globals{dir: dir})
+	for _, tt := range []struct {
+		name          string
+		do            func() error
+		refused, want bool
+	}{
+		{"in force", func() error { return nil }, false, false},
+		{"the passcode is missing", func() error { return os.Rename(passcode, passcode+".old") }, true, false},
+		{"it is back", func() error { return os.Rename(passcode+".old", passcode) }, true, true},
+	} {
+		if err := tt.do(); err != nil {
+			t.Fatal(err)
+		}
+		if !tt.want {
+			if _, err := d.load(); (err != nil) != tt.refused {
+				t.Fatalf("%s: %v", tt.name, err)
+			}
+		}
+		before := d.refused.Load()
+		if got := d.validAgain(); got != tt.want || d.refused.Load() != before {
+			t.Errorf("%s: %t", tt.name, got)
+		}
 	}
 }

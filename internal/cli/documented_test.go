@@ -24,7 +24,7 @@ func TestDocumentedCommands(t *testing.T) {
 		label  = regexp.MustCompile(`\{\{.*?\}\}`)
 	)
 	for path, least := range map[string]int{
-		"../../README.md": 25, "../../configs/README.md": 10, "../../systemd/README.md": 40, "../../systemd/two-vms.md": 15,
+		"../../README.md": 25, "../../configs/README.md": 10, "../../systemd/README.md": 40, "../../systemd/two-vms.md": 15, "../../systemd/move.md": 15,
 		"../../configs/alerts.yaml": 8, "../../configs/compose-standby.yaml": 2, "../../configs/kubernetes-standby.yaml": 3,
 	} {
 		text, err := os.ReadFile(path)

@@ -37,8 +37,8 @@ func colourful(w io.Writer, lookup func(string) (string, bool)) bool {
 
 // terminalWidth returns the number of columns of the terminal w; 0 if w is not a terminal.
 func terminalWidth(w io.Writer) int {
-	f, ok := w.(*os.File)
-	if !ok {
+	f := fileOf(w)
+	if f == nil {
 		return 0
 	}
 	width, _, err := term.GetSize(int(f.Fd()))
@@ -46,4 +46,15 @@ func terminalWidth(w io.Writer) int {
 		return 0
 	}
 	return width
+}
+
+// fileOf returns the file of a stream, or nil. That of a frame is its terminal.
+func fileOf(stream any) *os.File {
+	switch s := stream.(type) {
+	case *os.File:
+		return s
+	case *frame:
+		return s.terminal
+	}
+	return nil
 }

@@ -23,8 +23,8 @@ import (
 // notice to the webhook, and the listener.
 const refusedRetry = time.Minute
 
-// secretsRetry is how often it loads the files again, because the watcher does not see files with
-// secrets, which may come last.
+// secretsRetry is how often a daemon with --watch and a refused configuration loads the files again,
+// because the watcher does not see files with secrets, which may come last.
 const secretsRetry = 5 * time.Second
 
 // unready is a daemon that was started with --watch and whose configuration files are refused. It

@@ -25,12 +25,15 @@ type Why struct {
 func (e *Engine) Why(ctx context.Context, name string, number int) (Why, error) {
 	w := Why{Zap: name, Row: number}
 	r := e.current().Recipe(name)
-	if r == nil {
-		return w, e.noZap("why", name)
-	}
-	stored, _, err := e.ledger.Zap(ctx, name)
-	if err != nil {
+	stored, known, err := e.ledger.Zap(ctx, name)
+	switch {
+	case err != nil:
 		return w, err
+	case r == nil && known:
+		w.Reason, w.Next = "the zap was removed from the configuration, so its worksheet is no longer read", "rowtap history "+name
+		return w, nil
+	case r == nil:
+		return w, e.noZap("why", name)
 	}
 	cursor, ok, err := e.cursor(ctx, name, stored.SpreadsheetID, stored.GID)
 	if err != nil {

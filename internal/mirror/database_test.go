@@ -2,6 +2,7 @@ package mirror_test
 
 import (
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -70,6 +71,50 @@ func TestPrepare(t *testing.T) {
 	if got := pgtest.Exec(t, dsn, `select attstorage from pg_attribute where attrelid = 'rowtap_kv'::regclass and attname = 'value'`); got != "e" {
 		t.Errorf("values are stored as %q, want e, as they are compressed already", got)
 	}
+}
+
+// A survey says what the database has, and changes nothing.
+func TestSurvey(t *testing.T) {
+	dsn := pgtest.Shared(t)
+	m := opened(t, dsn)
+	survey := func(want mirror.Survey) {
+		t.Helper()
+		got, err := m.Survey(t.Context())
+		must(t, err)
+		if !strings.HasPrefix(got.Version, strconv.Itoa(got.Number/10000)+".") {
+			t.Errorf("the version is %q and %d", got.Version, got.Number)
+		}
+		got.Version, got.Number = "", 0
+		if got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	}
+	survey(mirror.Survey{})
+	if got := pgtest.Exec(t, dsn, `select count(*) from pg_class where relname like 'rowtap%'`); got != "0" {
+		t.Errorf("the survey created %s tables", got)
+	}
+	must(t, opened(t, dsn).Prepare(t.Context()))
+	pgtest.Exec(t, dsn, `delete from rowtap_lease`)
+	survey(mirror.Survey{Tables: true})
+	if got := pgtest.Exec(t, dsn, `select count(*) from rowtap_lease`); got != "0" {
+		t.Error("the survey created the lease")
+	}
+	a := start(t, dsn, "production", "host-a", "signups")
+	survey(mirror.Survey{Tables: true}) // the lease has no commit yet
+	a.activate(t)
+	found(t, a.Ledger, "signups", 1)
+	before := kept(t, dsn, "production")
+	survey(mirror.Survey{Tables: true, State: true})
+	if got := kept(t, dsn, "production"); got != before {
+		t.Errorf("the database has %s, had %s", got, before)
+	}
+	must(t, a.term.MoveOut(t.Context(), "elsewhere"))
+	survey(mirror.Survey{Tables: true})
+	pgtest.Exec(t, dsn, `update rowtap_lease set layout = 2`)
+	_, err := m.Survey(t.Context())
+	wantError(t, "Survey", err, mirror.ErrLayout, "2", "1")
+	_, err = opened(t, "postgres://rowtap:geheim@127.0.0.1:1/rowtap").Survey(t.Context())
+	wantError(t, "Survey", err, ledger.ErrMirrorAway, "127.0.0.1:1")
 }
 
 // The tables can be created by another user, who grants rowtap's user only reads and writes.

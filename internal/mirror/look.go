@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -156,6 +157,34 @@ func (m *Mirror) Say(ctx context.Context, at ledger.Position, plan, trouble stri
 func (m *Mirror) Leave(ctx context.Context) error {
 	_, err := m.pool.Exec(ctx, `delete from rowtap_member where lease = $1 and member = $2`, m.lease, m.self.ID)
 	return away("unregister this machine", err)
+}
+
+// Survey says what a database has.
+type Survey struct {
+	Version string // of the server, such as 15.3
+	Number  int    // the same as a number, such as 150003
+	Tables  bool   // rowtap's tables are there
+	State   bool   // with a state of this lease
+}
+
+// Survey connects and looks at the database. It creates nothing, takes no lease, and does not make
+// this process a member.
+func (m *Mirror) Survey(ctx context.Context) (s Survey, err error) {
+	err = m.pool.QueryRow(ctx, `select current_setting('server_version'), current_setting('server_version_num')::int, to_regclass('rowtap_member') is not null`).
+		Scan(&s.Version, &s.Number, &s.Tables)
+	s.Version, _, _ = strings.Cut(s.Version, " ") // without the distribution's
+	if err != nil || !s.Tables {
+		return s, away("read the version and look up the tables", err)
+	}
+	made := 0
+	err = m.pool.QueryRow(ctx, `select layout, commit > 0 and moved = '' from rowtap_lease where name = $1`, m.lease).Scan(&made, &s.State)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return s, nil
+	case made > layout:
+		return s, newerLayout(made)
+	}
+	return s, away("read the lease", err)
 }
 
 // Warning returns which of the database's settings can lose commits in a failover, followed by

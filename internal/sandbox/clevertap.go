@@ -18,7 +18,7 @@ type CleverTap struct {
 	mu       sync.Mutex
 	counts   Counts
 	inFlight int
-	// records are the newest, at most 25 % more than Options.KeepRecords.
+	// records are the newest, at most 25% more than Options.KeepRecords.
 	records  []Record
 	profiles map[profileID]*list.Element
 	newest   *list.List // of *profile, by time of the last update, newest first

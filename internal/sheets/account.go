@@ -133,7 +133,7 @@ func (r *results) all() map[string]int64 {
 }
 
 // Crowded reports whether reads of the account have to wait, or soon will: some wait now, Google
-// asked rowtap to pause, or the reads of the last minute used at least 80 % of the quota. Reads
+// asked rowtap to pause, or the reads of the last minute used at least 80% of the quota. Reads
 // that are not urgent should then be postponed.
 func (a *Account) Crowded() bool { return a.pace.crowded() }
 

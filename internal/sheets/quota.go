@@ -160,7 +160,7 @@ func (p *pace) usage() (used float64, total int64) {
 	return min(float64(p.used(time.Now()))/float64(p.limit), 1), p.total
 }
 
-// crowded reports whether requests wait or would have to, or at least 80 % of the quota is used.
+// crowded reports whether requests wait or would have to, or at least 80% of the quota is used.
 func (p *pace) crowded() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
