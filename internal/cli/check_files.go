@@ -14,7 +14,8 @@ import (
 // or on secret files. The package's postinst uses it, because it does not see what drop-ins of the
 // unit give the daemon.
 func checkFiles(g *globals, out io.Writer) error {
-	_, err := plan.Load(g.dir, noVariables, "rowtap/"+version())
+	unset := func(string) (string, bool) { return "", false }
+	_, err := plan.Load(g.dir, unset, "rowtap/"+version())
 	found, isConfig := errors.AsType[config.Diagnostics](err)
 	if err != nil && !isConfig {
 		return configError(err, exitUsage)

@@ -13,12 +13,14 @@ import (
 	"github.com/rowtap/rowtap/internal/clevertap"
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/draft"
+	"github.com/rowtap/rowtap/internal/mapping"
 	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/preview"
 )
 
 // newFlags are the flags of new.
 type newFlags struct {
+	like                   string // name of the zap to copy
 	google, clevertap      string // names of accounts
 	spreadsheet, worksheet string
 	eventName, identity    string
@@ -32,15 +34,20 @@ func newNewCommand(g *globals) *cobra.Command {
 	var f newFlags
 	cmd := &cobra.Command{
 		Use:   "new [NAME]",
-		Short: "Write a zap file with a suggested mapping",
+		Short: "Write a zap file with a suggested or copied mapping",
 		Long: "Reads a worksheet's header and newest rows, and writes DIR/zaps/NAME.yaml with a mapping for them: e-mail → Email, mobile →\n" +
 			"Phone with type: phone, dates in text with their format. Ambiguous columns become comments with a question. The file has\n" +
 			"enabled: false, passes rowtap check, and contains column names but no cells.\n\n" +
-			"On a terminal, it asks for what no flag specifies. Without a terminal, it uses the only candidate, or names the missing flag.\n" +
-			"It reads the sheet directly, within the account's quota, and does not touch the daemon or its state.",
+			"--like ZAP copies the file of another zap instead, with comments and layout, for a second sheet with the same columns. The copy\n" +
+			"has the new spreadsheet, worksheet and name, start: now, enabled: false and no tests:. The flags below replace more. A column that\n" +
+			"the zap uses and the sheet lacks is an error; --print prints the copy nevertheless.\n\n" +
+			"On a terminal, it asks for what no flag specifies, shows the record of the newest row that is ready, and asks before it writes.\n" +
+			"Without a terminal, it uses the only candidate, or names the missing flag. It reads the sheet directly, within the account's\n" +
+			"quota, sends nothing to CleverTap, and does not touch the daemon or its state.",
 		Example: "  rowtap new\n" +
 			"  rowtap new webinar-signups --spreadsheet https://docs.google.com/spreadsheets/d/…/edit --worksheet Signups --country IN\n" +
-			"  rowtap new attended --spreadsheet … --worksheet gid:0 --event-name 'Webinar Attended' --print",
+			"  rowtap new attended --spreadsheet … --worksheet gid:0 --event-name 'Webinar Attended' --print\n" +
+			"  rowtap new autumn-signups --like webinar-signups --spreadsheet … --worksheet Autumn",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			n := &newZap{newFlags: f, g: g, cmd: cmd, stderr: cmd.ErrOrStderr(), ask: newDialogue(cmd)}
 			if len(args) > 0 {
@@ -53,6 +60,7 @@ func newNewCommand(g *globals) *cobra.Command {
 		},
 	}
 	fs := cmd.Flags()
+	fs.StringVar(&f.like, "like", "", "copy the file of `ZAP` for another sheet")
 	fs.StringVar(&f.google, "account", "", "Google account, a `NAME` of google_accounts")
 	fs.StringVar(&f.spreadsheet, "spreadsheet", "", "`URL` or ID of the spreadsheet")
 	fs.StringVar(&f.worksheet, "worksheet", "", "`TITLE` of the worksheet, or gid:N")
@@ -76,13 +84,15 @@ type newZap struct {
 	stderr io.Writer
 	ask    *dialogue // nil: not on a terminal
 
-	name    string         // of the zap
-	path    string         // of its file
-	plan    *plan.Plan     // the accounts, without zaps
-	others  []*plan.Recipe // the existing zaps; none if they cannot be loaded
-	trigger config.Trigger
-	sample  *preview.Sample
-	file    draft.File
+	name     string         // of the zap
+	path     string         // of its file
+	plan     *plan.Plan     // the accounts, without zaps
+	others   []*plan.Recipe // the existing zaps whose files have no mistakes
+	mistakes error          // in the existing zap files; nil: none
+	source   *plan.Recipe   // the zap of --like; nil: none
+	trigger  config.Trigger
+	sample   *preview.Sample
+	file     draft.File
 }
 
 // checkFlags checks the flags without looking at accounts or sheets.
@@ -118,6 +128,11 @@ func (n *newZap) checkFlags() error {
 			return fmt.Errorf("--event-name: %w", err)
 		}
 	}
+	for _, flag := range []string{"event-name", "identity", "country"} {
+		if n.copies() && n.cmd.Flags().Changed(flag) {
+			return fmt.Errorf("--like and --%s cannot be combined: --like copies the mapping", flag)
+		}
+	}
 	if n.print && n.g.json {
 		return errors.New("--print and --json cannot be combined")
 	}
@@ -131,25 +146,51 @@ func checkEventName(name string) error {
 	return nil
 }
 
+// copies reports whether the file is a copy of another zap's.
+func (n *newZap) copies() bool { return n.cmd.Flags().Changed("like") }
+
 // run writes the file, once everything is known.
 func (n *newZap) run(ctx context.Context, out io.Writer) error {
-	for _, step := range []func(context.Context) error{
-		n.readAccounts, n.chooseSheet, n.chooseAction, n.suggest, n.chooseName,
-	} {
+	steps := []func(context.Context) error{n.readAccounts, n.chooseSheet, n.chooseAction, n.suggest, n.chooseName}
+	if n.copies() {
+		steps = []func(context.Context) error{n.readAccounts, n.findSource, n.chooseSheet, n.checkColumns, n.chooseName}
+	}
+	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return err
 		}
 	}
-	f := n.file
-	text := f.YAML()
-	if _, err := n.plan.CheckFile(n.path, text, noVariables, n.sample.Header); err != nil {
+	text, err := n.text()
+	if err != nil {
+		return err
+	}
+	recipe, err := n.plan.CheckFile(n.path, text, environmentOf(n.g.dir).find, n.sample.Header)
+	missing, lacks := errors.AsType[*mapping.ColumnError](err)
+	if err != nil && (!lacks || !n.copies() || !n.print) {
 		return fmt.Errorf("nothing was written: the zap file would fail rowtap check --online:\n%w\n"+
 			"next: correct the flag, or the header in the sheet", err)
 	}
 	if n.print {
 		_, err := out.Write(text)
+		if lacks {
+			fmt.Fprintln(n.stderr, indented(missing.Error(), "warning: "))
+		}
 		n.printDoubts()
 		return err
+	}
+	if !n.g.json {
+		n.printDoubts()
+	}
+	if n.ask != nil {
+		n.showRecord(recipe)
+		write, err := n.ask.yes("Write " + n.path + "?")
+		if err != nil {
+			return n.unanswered(err)
+		}
+		if !write {
+			fmt.Fprintln(n.stderr, "nothing was written")
+			return nil
+		}
 	}
 	if err := writeZapFile(n.path, text, n.force); err != nil {
 		return err
@@ -157,8 +198,13 @@ func (n *newZap) run(ctx context.Context, out io.Writer) error {
 	return n.report(ctx, out)
 }
 
-// noVariables resolves no variables: a file that rowtap writes uses none.
-func noVariables(string) (string, bool) { return "", false }
+// text returns the text of the file.
+func (n *newZap) text() ([]byte, error) {
+	if n.copies() {
+		return n.copied()
+	}
+	return n.file.YAML(), nil
+}
 
 // readAccounts loads rowtap.yaml, and the existing zaps if they are valid.
 func (n *newZap) readAccounts(context.Context) (err error) {
@@ -175,11 +221,13 @@ func (n *newZap) readAccounts(context.Context) (err error) {
 			return &exitError{exitUsage, fmt.Errorf("%s/rowtap.yaml has no %s\nnext: add an account (rowtap help config), then: rowtap new", n.g.dir, kind)}
 		}
 	}
-	if all, err := loadPlan(n.g.dir); err == nil {
+	all, err := loadPlan(n.g.dir)
+	if err == nil {
 		n.others = all.Recipes
-	} else {
-		fmt.Fprintln(n.stderr, "note: existing zap files have mistakes, so they are not checked for conflicts (rowtap check lists the mistakes)")
+		return nil
 	}
+	n.mistakes, n.others = err, n.plan.Valid(environmentOf(n.g.dir).find)
+	fmt.Fprintln(n.stderr, "note: existing zap files have mistakes; those files are not checked for conflicts (rowtap check lists the mistakes)")
 	return nil
 }
 

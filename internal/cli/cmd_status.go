@@ -124,7 +124,7 @@ func printStatus(ctx context.Context, c *client, g *globals, since string, out, 
 	}
 	for _, a := range st.Accounts {
 		if a.Quota > 0 {
-			fmt.Fprintf(out, "Google account %s: needs %s of %d reads per minute; used %.0f %% in the last minute\n",
+			fmt.Fprintf(out, "Google account %s: needs %s of %d reads per minute; used %.0f%% in the last minute\n",
 				a.Account, formatRate(a.ReadsPerMinute), a.Quota, 100*a.QuotaUsed)
 		}
 	}

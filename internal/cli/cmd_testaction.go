@@ -308,6 +308,9 @@ func printTried(out io.Writer, v triedAction) error {
 	for _, w := range v.Warnings {
 		fmt.Fprintf(out, "  warning: %s\n", w)
 	}
+	if v.DryRun == nil {
+		return nil
+	}
 	_, err := fmt.Fprintf(out, "  dry run: %s\n", v.DryRun)
 	return err
 }

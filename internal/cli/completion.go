@@ -29,14 +29,17 @@ func addCompletion(cmd *cobra.Command, g *globals) {
 	for name, values := range map[string][]string{
 		"state":   ledger.StateNames(),
 		"start":   {"now", "beginning"},
-		"account": nil, "clevertap-account": nil,
+		"account": nil, "clevertap-account": nil, "like": nil,
 	} {
 		if cmd.Flags().Lookup(name) == nil || cmd.HasSubCommands() {
 			continue
 		}
 		err := cmd.RegisterFlagCompletionFunc(name, func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			if values != nil {
+			switch {
+			case values != nil:
 				return values, cobra.ShellCompDirectiveNoFileComp
+			case name == "like":
+				return config.ZapNames(g.dir), cobra.ShellCompDirectiveNoFileComp
 			}
 			plan, err := loadAccounts(g.dir)
 			if err != nil {

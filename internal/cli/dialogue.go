@@ -57,6 +57,22 @@ func (d *dialogue) line(question, byDefault string, check func(string) error) (s
 	}
 }
 
+// yes asks a question that Enter answers with yes.
+func (d *dialogue) yes(question string) (yes bool, err error) {
+	_, err = d.line(question, "yes", func(text string) error {
+		switch strings.ToLower(text) {
+		case "y", "yes":
+			yes = true
+		case "n", "no":
+			yes = false
+		default:
+			return errors.New("enter yes or no")
+		}
+		return nil
+	})
+	return yes, err
+}
+
 // choose asks for one of things, by number or name, and returns its index. byDefault is the index
 // that Enter gives; -1: none.
 func (d *dialogue) choose(question string, things []string, byDefault int) (int, error) {

@@ -52,6 +52,31 @@ func TestLine(t *testing.T) {
 	}
 }
 
+// TestYes: Enter means yes; no answer does not, and any other is asked again.
+func TestYes(t *testing.T) {
+	tests := []struct {
+		typed string
+		want  bool
+		err   error
+		out   string
+	}{
+		{"\n", true, nil, "Write? [yes]: "},
+		{"y\n", true, nil, "Write? [yes]: "},
+		{"Yes\n", true, nil, "Write? [yes]: "},
+		{"n\n", false, nil, "Write? [yes]: "},
+		{"NO\n", false, nil, "Write? [yes]: "},
+		{"yess\nno\n", false, nil, "Write? [yes]:   enter yes or no\nWrite? [yes]: "},
+		{"", false, errNoAnswer, "Write? [yes]: \n"},
+	}
+	for _, tt := range tests {
+		d, out := dialogueOf(tt.typed)
+		got, err := d.yes("Write?")
+		if got != tt.want || !errors.Is(err, tt.err) || out.String() != tt.out {
+			t.Errorf("%q: got %v, %v, printed %q; want %v, %v, %q", tt.typed, got, err, out.String(), tt.want, tt.err, tt.out)
+		}
+	}
+}
+
 // TestLineReadsOneLine: consecutive questions share their input.
 func TestLineReadsOneLine(t *testing.T) {
 	d, _ := dialogueOf("one\ntwo\n")

@@ -45,6 +45,9 @@ func (n *newZap) pathOf(name string) string { return filepath.Join(n.g.dir, "zap
 // taken returns an error if the name is in use.
 func (n *newZap) taken(name string) error {
 	path := n.pathOf(name)
+	if n.source != nil && name == n.source.Name {
+		return fmt.Errorf("zap %s is the one to copy", name)
+	}
 	for _, r := range n.others {
 		if r.Name == name && filepath.Clean(r.File) != filepath.Clean(path) {
 			return fmt.Errorf("zap %s exists in %s", name, r.File)
@@ -118,7 +121,8 @@ type newZapFile struct {
 	Worksheet   string            `json:"worksheet"`
 	GID         int64             `json:"gid"`
 	Identity    string            `json:"identity"` // the column
-	Properties  []newZapFileEntry `json:"properties"`
+	Like        string            `json:"like,omitempty"`
+	Properties  []newZapFileEntry `json:"properties,omitzero"` // not of a copy
 }
 
 type newZapFileEntry struct {
@@ -130,6 +134,9 @@ type newZapFileEntry struct {
 
 // report prints what was written, what is left to decide, and the next steps.
 func (n *newZap) report(ctx context.Context, out io.Writer) error {
+	if n.copies() {
+		return n.reportCopy(ctx, out)
+	}
 	v := newZapFile{
 		Zap: n.name, File: n.path, Account: n.file.GoogleAccount, Spreadsheet: n.file.SpreadsheetTitle, Worksheet: n.file.Worksheet, GID: n.file.GID,
 		Identity: n.file.IdentityColumn, Properties: []newZapFileEntry{},
@@ -154,9 +161,13 @@ func (n *newZap) report(ctx context.Context, out io.Writer) error {
 			return err
 		}
 	}
-	n.printDoubts()
-	fmt.Fprintf(n.stderr, "next: review %s, then:\n  rowtap test trigger %s\n  rowtap test action %s\n  set enabled: true, then: %s\n", n.path, n.name, n.name, n.publish(ctx))
+	n.printNext(ctx)
 	return nil
+}
+
+// printNext prints the next steps.
+func (n *newZap) printNext(ctx context.Context) {
+	fmt.Fprintf(n.stderr, "next: review %s, then:\n  rowtap test trigger %s\n  rowtap test action %s\n  set enabled: true, then: %s\n", n.path, n.name, n.name, n.publish(ctx))
 }
 
 // publish returns the command that loads the file: reload, or run if no daemon runs.
@@ -182,7 +193,11 @@ func (n *newZap) printDoubts() {
 	for _, doubt := range n.file.Doubts() {
 		fmt.Fprintln(n.stderr, "not mapped: "+doubt)
 	}
-	for _, note := range n.file.Notes() {
+	notes := n.file.Notes()
+	if n.copies() {
+		notes = n.copyNotes()
+	}
+	for _, note := range notes {
 		fmt.Fprintln(n.stderr, "note: "+note)
 	}
 }

@@ -76,10 +76,16 @@ func (n *newZap) chooseSpreadsheet(ctx context.Context) (found sheets.Spreadshee
 	switch {
 	case n.spreadsheet != "":
 		return found, gid, read(n.spreadsheet)
+	case n.ask == nil && n.source != nil && n.worksheet != "":
+		return found, gid, read(n.source.Trigger.SpreadsheetID)
 	case n.ask == nil:
 		return found, nil, n.wrongFlag(errors.New("no spreadsheet selected"), "rowtap new --spreadsheet URL --worksheet TITLE")
 	}
-	if _, err := n.ask.line("Spreadsheet URL or ID", "", read); err != nil {
+	byDefault := ""
+	if n.source != nil {
+		byDefault = n.source.Trigger.SpreadsheetID
+	}
+	if _, err := n.ask.line("Spreadsheet URL or ID", byDefault, read); err != nil {
 		return found, nil, n.unanswered(err)
 	}
 	return found, gid, nil
@@ -113,7 +119,11 @@ func (n *newZap) chooseWorksheet(s sheets.Spreadsheet, gid *int64) (sheets.Works
 	case len(grids) == 1:
 		return grids[0], nil
 	case n.ask != nil:
-		i, err := n.ask.choose("Worksheet of "+printable(s.Title), titles, max(shown, 0))
+		byDefault := shown
+		if n.source == nil { // the first would often be the one that the zap of --like watches
+			byDefault = max(shown, 0)
+		}
+		i, err := n.ask.choose("Worksheet of "+printable(s.Title), titles, byDefault)
 		if err != nil {
 			return sheets.Worksheet{}, n.unanswered(err)
 		}
@@ -196,10 +206,7 @@ func (n *newZap) surveyAt(ctx context.Context, text string) error {
 // suggest suggests the mapping. It asks for the identity column and for the country of phone
 // numbers.
 func (n *newZap) suggest(context.Context) error {
-	h, rows := n.sample.Header, make([]row.Row, len(n.sample.Rows))
-	for i, r := range n.sample.Rows {
-		rows[i] = r.Row
-	}
+	h, rows := n.sample.Header, n.sampledRows()
 	o := draft.Options{Event: config.CreateUpdateUserProfile, Country: n.country}
 	o.Zone, _ = row.Zone(n.sample.Zone) // Survey fails for an unknown zone
 	if n.file.EventName != "" {

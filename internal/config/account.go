@@ -32,6 +32,7 @@ func (v value) fileText() (path string, text []byte, ok bool) {
 		return "", nil, false
 	}
 	path = resolvePath(v.f.expand.dir, name)
+	v.f.expand.isSecret(path)
 	text, err := readFile(path, maxSecretFile)
 	if err != nil {
 		v.wrong(v.credentialHint(err), "%s %v", strings.TrimSpace(v.shown()), err)

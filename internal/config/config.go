@@ -27,7 +27,8 @@ type Config struct {
 	Zaps              []*Zap      // sorted by name
 	Warnings          Diagnostics // what is allowed but perhaps unintended
 
-	sums sums // hashes of the files it was read from
+	sums        sums     // hashes of the files it was read from
+	secretFiles []string // paths of the files that are never shown
 }
 
 // GoogleAccount is a named connection to Google Sheets.

@@ -15,14 +15,18 @@ import (
 type sums map[string][sha256.Size]byte
 
 func (s sums) add(path string, content []byte) {
-	s[path] = sha256.Sum256(bytes.TrimPrefix(content, []byte("\ufeff")))
+	s[path] = sumOf(content)
+}
+
+func sumOf(content []byte) [sha256.Size]byte {
+	return sha256.Sum256(bytes.TrimPrefix(content, []byte("\ufeff")))
 }
 
 // Edited returns the paths of the files that were changed, added or removed on disk since the
 // configuration was read, sorted. A file that cannot be read counts as changed. The values of
 // variables and the contents of secret files are not compared.
 func (c *Config) Edited() ([]string, error) {
-	paths, err := zapFiles(c.Dir)
+	paths, err := ZapFiles(c.Dir)
 	if err != nil {
 		return nil, err
 	}

@@ -12,8 +12,16 @@ const zapVariables = "ROWTAP_VAR_"
 // expander resolves ${NAME}, ${NAME:-default} and ${file:PATH} in values.
 type expander struct {
 	lookup  func(string) (string, bool)
-	dir     string // base of relative paths
-	zapFile bool   // restricts references to ROWTAP_VAR_*, because zap files may have other authors
+	dir     string    // base of relative paths
+	zapFile bool      // restricts references to ROWTAP_VAR_*, because zap files may have other authors
+	secrets *[]string // collects the paths of the files with secrets; nil in zap files, which name none
+}
+
+// isSecret records that a file holds a secret.
+func (e expander) isSecret(path string) {
+	if e.secrets != nil {
+		*e.secrets = append(*e.secrets, path)
+	}
 }
 
 // zapExpander returns the expander of a zap file.
@@ -107,6 +115,7 @@ func (e expander) readFile(path string) (string, *expansionError) {
 	if path == "" {
 		return "", &expansionError{message: "${file:} names no file"}
 	}
+	e.isSecret(resolvePath(e.dir, path))
 	text, err := readFile(resolvePath(e.dir, path), maxSecretFile)
 	if err != nil {
 		return "", &expansionError{message: fmt.Sprintf("file %s %v", path, err), outside: true}

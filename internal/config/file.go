@@ -110,29 +110,37 @@ func splitLines(text string) []string {
 // readFile reads a regular file of at most limit bytes. Its errors do not name the file: the caller
 // shows the path as it was written, perhaps with ${…}.
 func readFile(path string, limit int64) ([]byte, error) {
+	text, _, err := readFrom(os.Stat, os.Open, path, limit)
+	return text, err
+}
+
+// readFrom is [readFile] with other functions than those of the os package. info is about the file
+// that was read.
+func readFrom(stat func(string) (fs.FileInfo, error), open func(string) (*os.File, error), path string, limit int64) (text []byte, info fs.FileInfo, err error) {
 	// Opening a pipe would block until it has a writer.
-	info, err := os.Stat(path)
+	info, err = stat(path)
 	if err != nil {
-		return nil, cause(err)
+		return nil, nil, cause(err)
 	}
 	switch {
 	case info.IsDir():
-		return nil, errors.New("is a directory, not a file")
+		return nil, nil, errors.New("is a directory, not a file")
 	case !info.Mode().IsRegular():
-		return nil, errors.New("is a pipe, socket or device, not a file")
+		return nil, nil, errors.New("is a pipe, socket or device, not a file")
 	}
-	in, err := os.Open(path)
+	in, err := open(path)
 	if err != nil {
-		return nil, cause(err)
+		return nil, nil, cause(err)
 	}
-	text, err := io.ReadAll(io.LimitReader(in, limit+1))
-	if err := errors.Join(err, in.Close()); err != nil {
-		return nil, cause(err)
+	info, statErr := in.Stat()
+	text, err = io.ReadAll(io.LimitReader(in, limit+1))
+	if err := errors.Join(err, statErr, in.Close()); err != nil {
+		return nil, nil, cause(err)
 	}
 	if int64(len(text)) > limit {
-		return nil, fmt.Errorf("is larger than %d KiB", limit>>10)
+		return nil, nil, fmt.Errorf("is larger than %d KiB", limit>>10)
 	}
-	return text, nil
+	return text, info, nil
 }
 
 // cause returns a file system error without its path.

@@ -34,10 +34,11 @@ func Load(dir string, lookup func(string) (string, bool), checks ...func(*Zap) e
 	} else {
 		c.GoogleAccounts, c.CleverTapAccounts = nil, nil
 	}
+	c.secretFiles = append(*settings.expand.secrets, settings.path, c.HTTP.TokenFile, c.State.Path)
 	mistakes := settings.mistakes()
 	c.sums.add(settings.path, settings.content)
 
-	paths, err := zapFiles(dir)
+	paths, err := ZapFiles(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +92,7 @@ func openSettings(dir string, lookup func(string) (string, bool)) (*file, error)
 	return &file{
 		path:     filepath.Join(dir, "rowtap.yaml"),
 		settings: true,
-		expand:   expander{lookup: lookup, dir: absolute},
+		expand:   expander{lookup: lookup, dir: absolute, secrets: new([]string)},
 	}, nil
 }
 
@@ -187,10 +188,10 @@ func checkDir(dir string) error {
 	return nil
 }
 
-// zapFiles returns the paths of the zap files of a configuration directory, sorted by name. Names
+// ZapFiles returns the paths of the zap files of a configuration directory, sorted by name. Names
 // that begin with a dot are skipped: editors and Kubernetes (..data) use them
 // (https://kubernetes.io/docs/concepts/storage/volumes/#configmap).
-func zapFiles(dir string) ([]string, error) {
+func ZapFiles(dir string) ([]string, error) {
 	entries, err := os.ReadDir(filepath.Join(dir, "zaps"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

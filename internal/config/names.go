@@ -12,7 +12,7 @@ import (
 // Mistakes are ignored: a file that cannot be read is skipped, and a zap without a readable name is
 // named after its file.
 func ZapNames(dir string) []string {
-	paths, err := zapFiles(dir)
+	paths, err := ZapFiles(dir)
 	if err != nil {
 		return nil
 	}

@@ -3,7 +3,7 @@
 //
 // It does no I/O: [Suggest] takes a header and rows, [File.YAML] the operator's choices. The file
 // loads without mistakes, its expressions bind to the header, and it contains no cell values,
-// because cells are personal data.
+// because cells are personal data. [File.Like] copies an existing file for another worksheet.
 //
 // It decides only what the cells make certain. Where they are ambiguous, for example which number
 // of a date is the day, or which country a phone number is from, the file has a comment with the
@@ -41,6 +41,7 @@ type Suggestion struct {
 	Properties      []Property
 	Filter          string   // an example; "" if no column suggests one
 	Redact          []string // columns whose cells history and page should hide
+	HalfTyped       string   // why rows should settle; see [HalfTyped]
 }
 
 // Property is the suggested mapping of a column.
@@ -62,9 +63,16 @@ func (s Suggestion) Doubts() []string {
 	return all
 }
 
-// Notes returns the advice about mapped columns, one line per column.
+// Notes returns what was decided for the operator to check, and the advice about mapped columns, one
+// line for each.
 func (s Suggestion) Notes() []string {
 	var all []string
+	if s.IdentityLowered {
+		all = append(all, "identity: lower() makes Ann@example.com and ann@example.com one user; remove it if identities in CleverTap contain capital letters")
+	}
+	if s.HalfTyped != "" {
+		all = append(all, "settle: "+s.HalfTyped+", so a row is sent once it has not changed for "+Settle)
+	}
 	for _, p := range s.Properties {
 		if p.Note != "" && p.Doubt == "" {
 			all = append(all, fmt.Sprintf("column %s: %s", label(p.Column), p.Note))
@@ -86,11 +94,12 @@ func (s Suggestion) NeedsCountry() bool {
 	return false
 }
 
-// Suggest suggests a mapping of the columns of h, based on some rows of the worksheet.
+// Suggest suggests a mapping of the columns of h, based on some rows of the worksheet, the newest
+// first.
 func Suggest(h row.Header, rows []row.Row, o Options) Suggestion {
 	s := suggesting{sheet: newSheet(h, rows), Options: o, used: map[string]bool{}}
 	s.out.Identity, s.out.IdentityColumn = mapping.ColumnTemplate(h, o.Identity), h.Name(o.Identity)
-	if slices.Contains(s.emails(), o.Identity) {
+	if s.columns[o.Identity].holdsEmails() || slices.Contains(s.emails(), o.Identity) {
 		s.out.Identity, s.out.IdentityLowered = "{{ lower("+mapping.ExpressionColumn(h, o.Identity)+") }}", true
 	}
 	s.chooseTime()
@@ -109,6 +118,7 @@ func Suggest(h row.Header, rows []row.Row, o Options) Suggestion {
 		}
 	}
 	s.chooseFilter()
+	s.out.HalfTyped = HalfTyped(h, rows)
 	return s.out
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -65,6 +66,8 @@ func TestSuggest(t *testing.T) {
 		want    []string
 	}{
 		{"e-mail under a name of braces", "}}|Seats", []string{"a@example.com|5", "b@example.com|6"}, event, "", []string{`identity {{ lower(row["\u007d\u007d"]) }}`, `Seats: "{{Seats}}"`}},
+		{"e-mail in a column of another name", "Email|Login", []string{"a@example.com|a@example.com"}, event, "", []string{`identity {{ lower(Email) }}`, `Login: "{{Login}}"`}},
+		{"an ID that is an e-mail", "User ID|Email", []string{"a@example.com|a@example.com"}, event, "", []string{`identity {{ lower(row["User ID"]) }}`, `Email: "{{Email}}"`}},
 		{"names alone", "E-mail|Full name|Score", nil, profile, "", []string{`identity {{ lower(row["E-mail"]) }}`, `Email: "{{E-mail}}"`, `Name: "{{Full name}}"`, `Score: "{{Score}}"`}},
 		{"an event has no identity among its properties", "Email|Plan|Seats", nil, event, "", []string{`identity {{ lower(Email) }}`, `Plan: "{{Plan}}"`, `Seats: "{{Seats}}"`}},
 		{"first and last name", "Email|First name|Last name", nil, profile, "", []string{`identity {{ lower(Email) }}`, `Email: "{{Email}}"`, `Name: "{{First name}} {{Last name}}"`}},
@@ -161,6 +164,68 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
+// TestHalfTyped: some of the newest rows, but not all of them, lack a cell that nearly all earlier
+// rows fill. The newest row is the last.
+func TestHalfTyped(t *testing.T) {
+	full := func(n int) []string { return slices.Repeat([]string{"a@b.co|Asha|Pune"}, n) }
+	const one, two = "1 of the newest 3 rows lacks", "2 of the newest 3 rows lack"
+	tests := []struct {
+		name string
+		rows []string
+		want string
+	}{
+		{"no rows", nil, ""},
+		{"all full", full(10), ""},
+		{"the newest", append(full(9), "a@b.co||Pune"), one + " cells that nearly all earlier rows fill (Name)"},
+		{"the second newest", append(full(8), "a@b.co|Asha|", full(1)[0]), one + " cells that nearly all earlier rows fill (City)"},
+		{"two of three", append(full(8), "|Asha|Pune", "a@b.co||"), two + " cells that nearly all earlier rows fill (Email, Name, City)"},
+		{"the fourth newest", append(append(full(6), "a@b.co||Pune"), full(3)...), ""},
+		{"all of the newest: somebody fills it in later", append(full(7), "a@b.co||Pune", "a@b.co||Pune", "a@b.co||Pune"), ""},
+		{"of few rows", append(full(5), "a@b.co||Pune"), one + " cells that nearly all earlier rows fill (Name)"},
+		{"of too few", append(full(4), "a@b.co||Pune"), ""},
+		{"one of 19 earlier rows lacks it, too", slices.Concat([]string{"a@b.co||Pune"}, full(20), []string{"a@b.co||Pune"}), ""},
+		{"one of 20", slices.Concat([]string{"a@b.co||Pune"}, full(21), []string{"a@b.co||Pune"}), one + " cells that nearly all earlier rows fill (Name)"},
+		{"a column without a name", append(slices.Repeat([]string{"a@b.co|Asha|Pune|1|x"}, 9), "a@b.co|Asha|Pune||x"), ""},
+		{"four columns", append(slices.Repeat([]string{"a@b.co|Asha|Pune||x"}, 9), "|||x|"), one + " cells that nearly all earlier rows fill (Email, Name, City, …)"},
+	}
+	for _, tt := range tests {
+		h, rows := sheetOf("Email|Name|City||Plan", tt.rows...)
+		slices.Reverse(rows)
+		for i := range rows {
+			if len(rows[i].Cells) == 3 { // not about Plan
+				rows[i].Cells = append(rows[i].Cells, row.Cell{}, row.TextCell("Team"))
+			}
+		}
+		if got := HalfTyped(h, rows); got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestSettle: the file of a sheet with half typed rows has settle, with the reason, and says so.
+func TestSettle(t *testing.T) {
+	h, rows := sheetOf("Email|Name", "a@b.co|", "a@b.co|Asha", "a@b.co|Asha", "a@b.co|Asha", "a@b.co|Asha", "a@b.co|Asha")
+	f := File{
+		Name: "z", Schedule: "@hourly", Start: "now", GoogleAccount: "marketing", CleverTapAccount: "production", Spreadsheet: "book", Worksheet: "S", HeaderRow: 1,
+		Suggestion: Suggest(h, rows, Options{Event: config.CreateUpdateUserProfile}),
+	}
+	const reason = "1 of the newest 3 rows lacks cells that nearly all earlier rows fill (Name)"
+	z, err := zapOf("zaps/z.yaml", string(f.YAML()))
+	if err != nil || z.Trigger.Settle != 30*time.Second {
+		t.Errorf("settle is %v, %v", z, err)
+	}
+	if !strings.Contains(string(f.YAML()), "\n  # "+reason+".\n  settle: 30s\n") {
+		t.Errorf("no reason in\n%s", f.YAML())
+	}
+	want := []string{
+		"identity: lower() makes Ann@example.com and ann@example.com one user; remove it if identities in CleverTap contain capital letters",
+		"settle: " + reason + ", so a row is sent once it has not changed for 30s",
+	}
+	if got := f.Notes(); !slices.Equal(got, want) {
+		t.Errorf("got notes %q, want %q", got, want)
+	}
+}
+
 // accounts is a configuration with one account of each kind.
 func accounts() *config.Config {
 	return &config.Config{
@@ -206,7 +271,7 @@ func TestFilesLoadAndBind(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := headers().Draw(t, "header")
 		var rows []row.Row
-		for n := range rapid.IntRange(0, 4).Draw(t, "rows") {
+		for n := range rapid.IntRange(0, 7).Draw(t, "rows") {
 			rows = append(rows, row.Row{Number: n + 2, Cells: rapid.SliceOfN(cellsOf(), h.Len(), h.Len()).Draw(t, "cells")})
 		}
 		var nameable []int

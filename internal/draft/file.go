@@ -48,9 +48,8 @@ var fileTemplate = sync.OnceValue(func() *template.Template {
 		"schema":  func() string { return config.SchemaURL("zap") },
 		"about":   func(path string) (string, error) { return about(keys[path]), declared(keys, path) },
 		"example": func(path string) (string, error) { return keys[path].Example, declared(keys, path) },
-		"blank":   func(s string) bool { return strings.TrimSpace(s) == "" },
 		"text":    text, "quoted": quoted, "value": value, "plainOrQuoted": plainOrQuoted, "label": label, "filter": filterValue,
-		"list": list,
+		"list": list, "settle": func() string { return Settle },
 	}).Parse(fileText))
 })
 

@@ -203,3 +203,39 @@ func TestWhereARowIsNow(t *testing.T) {
 		t.Errorf("of a zap that nobody knows: %t, %v", ok, err)
 	}
 }
+
+// TestWhereAColumnIsNow: columns are found by their names in the last header, those without one by
+// their letters.
+func TestWhereAColumnIsNow(t *testing.T) {
+	r := newRig(t, map[string]string{"e": fromNow(eventZap("production"))})
+	r.append(t, numbered(3)...)
+	r.poll(t, "e")
+	r.append(t, [2]string{"fired@example.com", "4"})
+	isAt := func(when string, want map[string]int) {
+		t.Helper()
+		r.once(t)
+		d, _, err := r.ledger.Delivery(t.Context(), "e", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, column := range want {
+			if got, ok := r.ColumnNow(t.Context(), d, name); got != column && ok || ok != (column >= 0) {
+				t.Errorf("%s: column %q is now %d, %t; want %d", when, name, got, ok, column)
+			}
+		}
+	}
+	isAt("found", map[string]int{"Email": 0, "Score": 1, "A": -1, "": -1, "Gone": -1})
+	if err := r.box.Sheets().InsertColumn("book", "Signups", 1); err != nil {
+		t.Fatal(err)
+	}
+	isAt("after a column was inserted", map[string]int{"Email": 1, "Score": 2, "A": 0})
+	if err := r.box.Sheets().AddWorksheet("book", "Other", 7, pairHeader); err != nil {
+		t.Fatal(err)
+	}
+	r.write(t, "e", strings.Replace(fromNow(eventZap("production")), "Signups", "Other", 1))
+	isAt("left behind in another worksheet", map[string]int{"Email": 0})
+	if err := r.box.Sheets().InsertColumn("book", "Other", 1); err != nil {
+		t.Fatal(err)
+	}
+	isAt("whatever that one has", map[string]int{"Email": 0})
+}

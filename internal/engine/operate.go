@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"go.uber.org/zap"
@@ -16,6 +17,7 @@ import (
 	"github.com/rowtap/rowtap/internal/mapping"
 	"github.com/rowtap/rowtap/internal/plan"
 	"github.com/rowtap/rowtap/internal/poll"
+	"github.com/rowtap/rowtap/internal/row"
 )
 
 // pausedByOperator is the reason of a pause without another one.
@@ -226,7 +228,13 @@ type Mapped struct {
 	Record  []byte // JSON, without the columns that the zap hides; nil if there is none
 	Skipped bool   // the filter drops it
 	Problem *ledger.Problem
-	Awaits  string // the action that the row has after this delivery is accepted; "": none
+	// Partial is what could be made of the record, in the form of Record; nil without a Problem.
+	Partial []byte
+	// Missing are the paths of the values that Partial lacks because of the Problem.
+	Missing []string
+	// Faulty are the cells, 0-based, that the delivery failed for, or that the mapping fails on now.
+	Faulty map[int]bool
+	Awaits string // the action that the row has after this delivery is accepted; "": none
 	// Warnings lists what CleverTap may drop from the record or interpret differently.
 	Warnings []clevertap.Warning
 	Tried    Tried
@@ -245,6 +253,11 @@ func (e *Engine) Delivery(ctx context.Context, name string, n uint64) (d ledger.
 	} else {
 		now = mapped(r, d)
 	}
+	if d.State == ledger.Failed || d.State == ledger.Discarded { // one that is queued may be corrected
+		for p := range d.Problem.All() {
+			now.blame(d.Header, p.Column)
+		}
+	}
 	now.Tried = e.tried(ctx, d)
 	return d, now, true, nil
 }
@@ -256,22 +269,49 @@ func mapped(r *plan.Recipe, d ledger.Delivery) Mapped {
 		return Mapped{Problem: plan.NoAction(d)}
 	}
 	now := Mapped{Awaits: r.Awaits(d)}
-	bound, err := r.Mapping.Bind(r.HeaderOf(d))
+	header, ctx := r.HeaderOf(d), plan.MappingContext(d)
+	hidden := mapping.Hidden(header, r.Redact)
+	bound, err := r.Mapping.Bind(header)
 	if err != nil {
 		now.Problem = plan.ProblemOf(err)
 		return now
 	}
-	record, keep, err := bound.Record(nth, d.Row, plan.MappingContext(d))
+	if p := d.Problem; d.State == ledger.Failed && p != nil {
+		if code, err := strconv.Atoi(p.Code); err == nil {
+			now.blame(header, bound.Refused(nth, code)...)
+		}
+	}
+	record, keep, err := bound.Record(nth, d.Row, ctx)
 	if err != nil {
 		now.Problem = plan.ProblemOf(err)
+		partial := bound.Partial(nth, d.Row, ctx)
+		now.Partial, _ = mapping.Redact(partial.JSON, partial.Origins, hidden)
+		if wrong, ok := errors.AsType[*mapping.RowError](err); ok {
+			for one := range wrong.All() {
+				now.blame(header, one.Columns...)
+				now.Missing = append(now.Missing, one.Fields...)
+			}
+		}
 		return now
 	}
 	if now.Skipped = !keep; now.Skipped {
 		return now
 	}
-	now.Record, _ = mapping.Redact(record.JSON, record.Origins, mapping.Hidden(r.HeaderOf(d), r.Redact))
-	now.Warnings = bound.Warnings(nth, record, plan.MappingContext(d))
+	now.Record, _ = mapping.Redact(record.JSON, record.Origins, hidden)
+	now.Warnings = bound.Warnings(nth, record, ctx)
 	return now
+}
+
+// blame adds columns of a header to the faulty cells.
+func (m *Mapped) blame(h row.Header, columns ...string) {
+	for _, name := range columns {
+		if i, ok := h.Index(name); ok {
+			if m.Faulty == nil {
+				m.Faulty = map[int]bool{}
+			}
+			m.Faulty[i] = true
+		}
+	}
 }
 
 // IdentityOf returns the identity of a delivery: as it was sent, or else as the current mapping

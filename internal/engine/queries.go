@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/rowtap/rowtap/internal/ledger"
+	"github.com/rowtap/rowtap/internal/plan"
 )
 
 // Known reports whether the configuration has a zap of that name, or the ledger has a removed one.
@@ -61,4 +62,15 @@ func (e *Engine) CheckState(ctx context.Context) (zaps []string, wrong []ledger.
 		zaps, err = e.ledger.Zaps(ctx)
 	}
 	return zaps, wrong, err
+}
+
+// ZapFile returns the file of a zap in the configuration as it is on disk; ok is false if there is
+// no such zap.
+func (e *Engine) ZapFile(name string) (f plan.ZapFile, ok bool) {
+	p := e.current()
+	r := p.Recipe(name)
+	if r == nil {
+		return f, false
+	}
+	return p.ZapFile(r), true
 }

@@ -123,6 +123,18 @@ func (e *Engine) RowNow(ctx context.Context, d ledger.Delivery) (number int, ok 
 	return 0, false, nil
 }
 
+// ColumnNow returns the 0-based column that a column of a delivery's row, by its name in the
+// delivery's header, had at the last read of its worksheet. ok is false if it is not there.
+func (e *Engine) ColumnNow(ctx context.Context, d ledger.Delivery, name string) (i int, ok bool) {
+	h := d.Header
+	if r := e.current().Recipe(d.Zap); r != nil && r.Seen() != nil {
+		if left, err := e.leftBehind(ctx, d); err == nil && !left {
+			h = *r.Seen()
+		}
+	}
+	return h.Index(name)
+}
+
 // reasons describes the outcome of a row, action by action, and returns the command for the last
 // one that needs a decision or a correction.
 func (e *Engine) reasons(ctx context.Context, r *plan.Recipe, d ledger.Delivery) (text, command string, err error) {

@@ -192,12 +192,15 @@ func TestChanges(t *testing.T) {
 				f.commit(signups, p)
 			}
 			want := f.delivery(signups, 1)
+			found := ledger.AsFound{Row: want.Row, Header: want.Header}
 			tt.change.Delivery = 1
 			p := pollOf(2, "")
 			p.Changes, p.At = []ledger.Change{tt.change}, later
 			f.commit(signups, p)
 			tt.want(&want)
-			want.Edited = want.Row.Number == edited.Number
+			if want.Edited = want.Row.Number == edited.Number; want.Edited {
+				want.AsFound = &found
+			}
 			f.reopen()
 			if d := diff(want, f.delivery(signups, 1)); d != "" {
 				t.Errorf("after %+v (-want +got):\n%s", tt.change, d)

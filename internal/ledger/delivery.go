@@ -114,9 +114,10 @@ type Delivery struct {
 	Next   uint64 // the row's delivery for the zap's next action; 0: none yet
 	Like   uint64 // the delivery of the row that it may duplicate, or whose key it has; 0: none
 
-	Row    row.Row
-	Header row.Header // names the row's cells
-	Zone   string     // time zone of the row's dates: that of the spreadsheet (IANA name)
+	Row     row.Row
+	Header  row.Header // names the row's cells
+	Zone    string     // time zone of the row's dates: that of the spreadsheet (IANA name)
+	AsFound *AsFound   // Row as it was found; nil: not Edited
 
 	Identity              string // the user of the record, once mapped
 	DetectedAt, UpdatedAt time.Time
@@ -138,6 +139,12 @@ type Delivery struct {
 
 	// From detection to the current state, oldest first; of many only the first and the last ones.
 	Steps []Step
+}
+
+// AsFound is a row as it was found.
+type AsFound struct {
+	Row    row.Row
+	Header row.Header
 }
 
 // ID returns the delivery ID, "zap/number".

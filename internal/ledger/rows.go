@@ -55,6 +55,7 @@ func (r *rows) delivery(n uint64, e *entry) (Delivery, error) {
 	if err != nil {
 		return Delivery{}, damaged(r.zap, bucketCells, n, err)
 	}
+	d.AsFound = &AsFound{d.Row, d.Header}
 	d.Row, d.Header, d.Zone, d.Shadow = s.rows[0], s.header, s.zone, s.shadow
 	return d, nil
 }

@@ -13,6 +13,10 @@ import (
 type RowError struct {
 	Row    int    // 1-based sheet row; 0: the row is not from a sheet
 	Column string // the column at fault; "" if it is not a single one
+	// Columns are those that may be at fault: Column, or all that the value is made from.
+	Columns []string
+	// Fields are the paths of the values that the record lacks for it, such as profileData.Phone.
+	Fields []string
 	// Code is CleverTap's error code (https://developer.clevertap.com/docs/api-errors); 0 if there
 	// is none.
 	Code    int
@@ -55,16 +59,22 @@ type mistakes struct {
 // column.
 const maxMistakes = 50
 
-// add adds a mistake, unless there is one with the same column and message: a column may be used in
-// several places.
-func (m *mistakes) add(e *RowError) {
-	if len(m.all) == maxMistakes || slices.ContainsFunc(m.all, func(other *RowError) bool { return other.Column == e.Column && other.Message == e.Message }) {
+// add adds a mistake with the field that the record lacks for it. If there is one with the same
+// column and message, only the field is added: a column may be used in several places.
+func (m *mistakes) add(field string, e *RowError) {
+	i := slices.IndexFunc(m.all, func(other *RowError) bool { return other.Column == e.Column && other.Message == e.Message })
+	switch {
+	case i >= 0:
+		e = m.all[i]
+	case len(m.all) == maxMistakes:
 		return
+	default:
+		if len(m.all) > 0 {
+			m.all[len(m.all)-1].Next = e
+		}
+		m.all = append(m.all, e)
 	}
-	if len(m.all) > 0 {
-		m.all[len(m.all)-1].Next = e
-	}
-	m.all = append(m.all, e)
+	e.Fields = append(e.Fields, field)
 }
 
 // err returns the mistakes as a [*RowError]; nil if there are none.
@@ -101,6 +111,9 @@ func (f *fault) of(rowNumber int, columns []boundColumn, property string, pos co
 	e := &RowError{Row: rowNumber, Column: f.column, Code: f.code, Message: f.message, Pos: pos, Hint: f.hint}
 	if e.Column == "" && len(columns) == 1 {
 		e.Column = columns[0].name
+	}
+	if e.Columns = columnNames(columns); e.Column != "" {
+		e.Columns = []string{e.Column}
 	}
 	if e.Column == "" && property != "" {
 		e.Message = "property " + property + ": " + e.Message

@@ -26,7 +26,7 @@ func (c *compilation) item(properties []config.Property) []property {
 // mistakes to wrong. It leaves out items for which the row has no value, even if they have
 // constants such as a currency. It appends nothing if no item is left.
 func (a *boundAction) appendItems(dst []byte, e *evaluation, first bool, wrong *mistakes) []byte {
-	length := len(dst)
+	length, all := len(dst), len(e.origins)
 	if !first {
 		dst = append(dst, ',')
 	}
@@ -44,8 +44,9 @@ func (a *boundAction) appendItems(dst []byte, e *evaluation, first bool, wrong *
 			start := len(dst)
 			var why *fault
 			if dst, why = p.appendTo(dst, e, empty); why != nil {
-				wrong.add(why.of(e.row.Number, p.template.columns, fmt.Sprintf("%s of item %d", p.name, i+1), p.value.pos))
-				if dst = dst[:start]; e.budget.exceeded() {
+				wrong.add(fmt.Sprintf("evtData.%s[%d].%s", clevertap.ChargedItems, i, p.name), why.of(e.row.Number, p.template.columns, fmt.Sprintf("%s of item %d", p.name, i+1), p.value.pos))
+				if e.budget.exceeded() {
+					e.origins = e.origins[:all]
 					return dst[:length]
 				}
 			}
@@ -65,7 +66,7 @@ func (a *boundAction) appendItems(dst []byte, e *evaluation, first bool, wrong *
 		return dst[:length]
 	case !e.charged:
 		why := faultf("the event is not %s, the only one with items", clevertap.ChargedEvent).withCode(clevertap.CodeEventStructure)
-		wrong.add(why.of(e.row.Number, a.eventName.columns, "", a.ItemsPos))
+		wrong.add("evtName", why.of(e.row.Number, a.eventName.columns, "", a.ItemsPos))
 	}
 	return append(dst, ']')
 }

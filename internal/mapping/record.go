@@ -34,8 +34,39 @@ func (b *Bound) Record(nth int, r row.Row, ctx Context) (rec Record, keep bool, 
 	if keep, err = b.keeps(&e); err != nil || !keep {
 		return Record{}, keep, err
 	}
-	rec, err = b.actions[nth].record(&e)
-	return rec, true, err
+	rec, wrong := b.actions[nth].record(&e)
+	if err := wrong.err(); err != nil {
+		return Record{}, true, err
+	}
+	return rec, true, nil
+}
+
+// Partial returns a record of action nth with only the values that can be made from a row, whether
+// the filter drops it or not. It is for display and must not be sent. Its JSON is nil if the row is
+// too expensive.
+func (b *Bound) Partial(nth int, r row.Row, ctx Context) Record {
+	rec, _ := b.actions[nth].record(&evaluation{row: r, ctx: ctx})
+	return rec
+}
+
+// Refused returns the names of the columns that make the value which CleverTap refuses with a code,
+// in a record of action nth; nil if the code is about no single value.
+func (b *Bound) Refused(nth, code int) []string {
+	a := &b.actions[nth]
+	switch code {
+	case clevertap.CodeIdentityMissing, clevertap.CodeObjectID:
+		return columnNames(a.id.columns)
+	case clevertap.CodeEventNameMissing, clevertap.CodeEventRestricted, clevertap.CodeEventDiscarded:
+		return columnNames(a.eventName.columns)
+	case clevertap.CodeTimestamp:
+		return columnNames(a.time.columns)
+	}
+	for _, p := range a.properties {
+		if rule := clevertap.RuleOf(p.name); !a.event && rule != clevertap.AnyValue && rule.Refusal().Code == code {
+			return p.columnNames()
+		}
+	}
+	return nil
 }
 
 // Keeps reports whether the filter lets a row pass. The error is a [*RowError]; keep is then true.
@@ -54,33 +85,36 @@ func (b *Bound) keeps(e *evaluation) (keep bool, err error) {
 	return pass, nil
 }
 
-func (a *boundAction) record(e *evaluation) (rec Record, err error) {
-	var wrong mistakes
+// record makes a record without the values that are wrong.
+func (a *boundAction) record(e *evaluation) (rec Record, wrong mistakes) {
 	id, why := e.id(a.id, a.IDKind)
 	if why != nil {
-		wrong.add(why.of(e.row.Number, a.id.columns, "", a.action.id.pos))
+		wrong.add(string(a.IDKind), why.of(e.row.Number, a.id.columns, "", a.action.id.pos))
 	}
 	rec.Record = clevertap.Record{IDKey: string(a.IDKind), ID: id, Repeatable: !a.event}
 	e.origins = make([]row.Origin, 0, 3+len(a.properties)+4*len(a.items))
 	dst := make([]byte, 0, recordSize)
 	if a.event {
-		dst = append(dst, `{"type":"event",`...)
+		dst = append(dst, `{"type":"event"`...)
 	} else {
-		dst = append(dst, `{"type":"profile",`...)
+		dst = append(dst, `{"type":"profile"`...)
 	}
-	dst = appendString(dst, rec.IDKey)
-	dst = append(dst, ':')
-	start := len(dst)
-	dst = appendString(dst, id)
-	e.addOrigin(a.idFrom, start, len(dst))
+	if why == nil {
+		dst = append(dst, ',')
+		dst = appendString(dst, rec.IDKey)
+		dst = append(dst, ':')
+		start := len(dst)
+		dst = appendString(dst, id)
+		e.addOrigin(a.idFrom, start, len(dst))
+	}
 
 	at := e.ctx.DetectedAt
 	if a.hasTime {
 		given, why := e.time(a.time)
 		if why != nil {
-			wrong.add(why.of(e.row.Number, a.time.columns, "", a.action.time.pos))
+			wrong.add("ts", why.of(e.row.Number, a.time.columns, "", a.action.time.pos))
 		}
-		if !given.IsZero() {
+		if why != nil || !given.IsZero() {
 			at = given
 		}
 	}
@@ -90,16 +124,20 @@ func (a *boundAction) record(e *evaluation) (rec Record, err error) {
 		dst = strconv.AppendInt(dst, at.Unix(), 10)
 		e.addOrigin(a.timeFrom, start, len(dst))
 	}
+	in := "profileData."
 	if a.event {
 		name, why := e.eventName(a.eventName)
 		if why != nil {
-			wrong.add(why.of(e.row.Number, a.eventName.columns, "", a.action.eventName.pos))
+			wrong.add("evtName", why.of(e.row.Number, a.eventName.columns, "", a.action.eventName.pos))
 		}
 		e.charged = isCharged(name) || why != nil // an invalid name is already reported
-		dst = append(dst, `,"evtName":`...)
-		start := len(dst)
-		dst = appendString(dst, name)
-		e.addOrigin(a.eventNameFrom, start, len(dst))
+		if why == nil {
+			dst = append(dst, `,"evtName":`...)
+			start := len(dst)
+			dst = appendString(dst, name)
+			e.addOrigin(a.eventNameFrom, start, len(dst))
+		}
+		in = "evtData."
 		dst = append(dst, `,"evtData":{`...)
 	} else {
 		dst = append(dst, `,"profileData":{`...)
@@ -109,11 +147,10 @@ func (a *boundAction) record(e *evaluation) (rec Record, err error) {
 		p := &a.properties[i]
 		length := len(dst)
 		if dst, why = p.appendTo(dst, e, first); why != nil {
-			wrong.add(why.of(e.row.Number, p.template.columns, p.name, p.value.pos))
-			dst = dst[:length]
+			wrong.add(in+p.name, why.of(e.row.Number, p.template.columns, p.name, p.value.pos))
 		}
 		if why != nil && e.budget.exceeded() {
-			return Record{}, wrong.err() // everything after this would fail for the same reason
+			return Record{}, wrong // everything after this would fail for the same reason
 		}
 		if len(dst) == length {
 			continue
@@ -126,15 +163,12 @@ func (a *boundAction) record(e *evaluation) (rec Record, err error) {
 	if len(a.items) > 0 {
 		dst = a.appendItems(dst, e, first, &wrong)
 	}
-	if err := wrong.err(); err != nil {
-		return Record{}, err
-	}
 	rec.JSON, rec.Origins = append(dst, '}', '}'), e.origins
-	return rec, nil
+	return rec, wrong
 }
 
 // appendTo appends the property, with a comma before it unless it is the first; nothing if the
-// value is blank.
+// value is blank or wrong.
 func (p *boundProperty) appendTo(dst []byte, e *evaluation, first bool) ([]byte, *fault) {
 	length := len(dst)
 	if !first {
@@ -147,11 +181,11 @@ func (p *boundProperty) appendTo(dst []byte, e *evaluation, first bool) ([]byte,
 	} else {
 		dst, why = p.append(dst, e)
 	}
-	if len(dst) == start { // blank: left out
+	if len(dst) == start { // blank or wrong: left out
 		return dst[:length], why
 	}
 	e.addOrigin(p.from, start+len(p.prefix), len(dst))
-	return dst, why
+	return dst, nil
 }
 
 // Identity returns only the identity of a row, which names the user of the record of action nth.

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,23 @@ func (r *Recipe) Bind(h row.Header) (bound *mapping.Bound, missing *mapping.Colu
 		return bound, nil, nil
 	}
 	return bound, all, nil
+}
+
+// Fit is [Recipe.Bind] for a header that must have every column that the zap file names, those in
+// redact included. missing is sorted by line.
+func (r *Recipe) Fit(h row.Header) (bound *mapping.Bound, missing []mapping.MissingColumn, err error) {
+	bound, lacks, err := r.Bind(h)
+	if err != nil {
+		return nil, nil, err
+	}
+	if lacks != nil {
+		missing = lacks.Missing
+	}
+	missing = append(missing, MissingIn(h, r.Redact, r.RedactPos)...)
+	slices.SortStableFunc(missing, func(a, b mapping.MissingColumn) int {
+		return cmp.Or(cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Column, b.Pos.Column))
+	})
+	return bound, missing, nil
 }
 
 // MissingIn returns the named columns that a header lacks or has more than once, without

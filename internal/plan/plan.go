@@ -10,6 +10,7 @@ package plan
 
 import (
 	"errors"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -34,6 +35,8 @@ type Plan struct {
 
 	Google    map[string]*Google
 	CleverTap map[string]*clevertap.Client
+
+	lookup func(string) (string, bool) // resolves variables
 }
 
 // Recipe is a zap with its compiled mapping. It is safe for concurrent use.
@@ -57,14 +60,7 @@ func (r *Recipe) HeaderOf(d ledger.Delivery) row.Header {
 // of [config.Load], including mistakes in mappings. Load opens no connection.
 func Load(dir string, lookup func(string) (string, bool), userAgent string) (*Plan, error) {
 	mappings := map[*config.Zap]*mapping.Mapping{}
-	cfg, err := config.Load(dir, lookup, func(z *config.Zap) error {
-		m, err := mapping.Compile(z)
-		mappings[z] = m
-		if err == nil && len(m.Warnings()) > 0 {
-			return m.Warnings()
-		}
-		return err
-	})
+	cfg, err := config.Load(dir, lookup, compileInto(mappings))
 	if err != nil {
 		return nil, err
 	}
@@ -72,10 +68,67 @@ func Load(dir string, lookup func(string) (string, bool), userAgent string) (*Pl
 	if err != nil {
 		return nil, err
 	}
+	p.lookup = lookup
 	for _, z := range cfg.Zaps {
 		p.Recipes = append(p.Recipes, &Recipe{Zap: z, Mapping: mappings[z]})
 	}
 	return p, nil
+}
+
+// compileInto returns a check of zaps that compiles their mappings into a map.
+func compileInto(mappings map[*config.Zap]*mapping.Mapping) func(*config.Zap) error {
+	return func(z *config.Zap) error {
+		m, err := mapping.Compile(z)
+		mappings[z] = m
+		if err == nil && len(m.Warnings()) > 0 {
+			return m.Warnings()
+		}
+		return err
+	}
+}
+
+// ZapFile is a zap's file as it is on disk, for display. If it differs from the one in force, it
+// has what rowtap check says of it.
+type ZapFile struct {
+	config.ZapFile
+	Mistakes, Warnings config.Diagnostics
+	Settings           bool // rowtap.yaml has mistakes, so the file was checked with the accounts in force
+}
+
+// ZapFile reads the file of a zap in the plan, and checks it if it was edited.
+func (p *Plan) ZapFile(r *Recipe) ZapFile {
+	f := ZapFile{ZapFile: p.Config.ReadZapFile(r.Zap)}
+	if !f.Edited || f.Unread != "" || p.lookup == nil {
+		return f
+	}
+	accounts, err := config.LoadAccounts(p.Config.Dir, p.lookup)
+	if f.Settings = err != nil; f.Settings {
+		accounts = p.Config
+	}
+	z, warnings, err := accounts.ParseZap(r.File, f.Text, p.lookup, compileInto(map[*config.Zap]*mapping.Mapping{}))
+	f.Warnings = f.shown(warnings)
+	if wrong, ok := errors.AsType[config.Diagnostics](err); ok {
+		f.Mistakes = f.shown(wrong)
+	} else if err != nil {
+		f.Mistakes = config.Diagnostics{{Pos: config.Pos{File: r.File}, Message: err.Error()}}
+	} else if other := p.Config.Zap(z.Name); other != nil && other.File != r.File {
+		f.Mistakes = config.Diagnostics{{
+			Pos: config.Pos{File: r.File}, Message: "zap " + z.Name + " is already defined in " + other.File, Suggestion: "rename one of them",
+		}}
+	}
+	return f
+}
+
+// shown returns diagnostics without the text of those about lines that are left out.
+func (f ZapFile) shown(ds config.Diagnostics) config.Diagnostics {
+	shown := make(config.Diagnostics, len(ds))
+	for i, d := range ds {
+		if shown[i] = d; f.Hides(d.Pos) {
+			shown[i].Message, shown[i].Suggestion = "a mistake in a part that is not shown here", "rowtap check describes it"
+		}
+		shown[i].Source = ""
+	}
+	return shown
 }
 
 // LoadAccounts reads rowtap.yaml only and returns a plan without zaps. The errors are those of
@@ -223,6 +276,19 @@ func (r *Recipe) ReadsPerMinute(now time.Time) float64 {
 // CheckFile parses text as the zap file at path, compiles its mapping and binds it to a header,
 // like rowtap check --online. The error is a [config.Diagnostics] or [*mapping.ColumnError].
 func (p *Plan) CheckFile(path string, text []byte, lookup func(string) (string, bool), h row.Header) (*Recipe, error) {
+	r, err := p.parse(path, text, lookup)
+	if err != nil {
+		return nil, err
+	}
+	_, missing, err := r.Fit(h)
+	if len(missing) > 0 {
+		err = errors.Join(err, &mapping.ColumnError{Missing: missing})
+	}
+	return r, err
+}
+
+// parse parses text as the zap file at path, and compiles its mapping.
+func (p *Plan) parse(path string, text []byte, lookup func(string) (string, bool)) (*Recipe, error) {
 	var m *mapping.Mapping
 	z, _, err := p.Config.ParseZap(path, text, lookup, func(z *config.Zap) (err error) {
 		m, err = mapping.Compile(z)
@@ -231,12 +297,31 @@ func (p *Plan) CheckFile(path string, text []byte, lookup func(string) (string, 
 	if err != nil {
 		return nil, err
 	}
-	r := &Recipe{Zap: z, Mapping: m}
-	_, missing, err := r.Bind(h)
-	if missing != nil {
-		err = errors.Join(err, missing)
+	return &Recipe{Zap: z, Mapping: m}, nil
+}
+
+// Valid returns the zaps of the plan's directory whose own files have no mistakes, sorted by name.
+// It is for commands that continue although [Load] fails.
+func (p *Plan) Valid(lookup func(string) (string, bool)) []*Recipe {
+	paths, err := config.ZapFiles(p.Config.Dir)
+	if err != nil {
+		return nil
 	}
-	return r, err
+	var all []*Recipe
+	for _, path := range paths {
+		if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() { // a pipe would block
+			continue
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		if r, err := p.parse(path, text, lookup); err == nil {
+			all = append(all, r)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b *Recipe) int { return strings.Compare(a.Name, b.Name) })
+	return all
 }
 
 // See stores the header that a poll read.

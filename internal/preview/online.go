@@ -1,8 +1,8 @@
 // Package preview shows an operator what a zap would do before it runs: whether accounts,
 // worksheets and headers fit the configuration ([Look], for rowtap check --online), what is in a
 // spreadsheet without a zap ([Spreadsheet], [Survey], for rowtap new), which rows a trigger would
-// find ([Newest], [NewestReady], [RowAt], for rowtap test trigger), and what record an action makes
-// of a row and how CleverTap responds to it ([Try], [Send], for rowtap test action). It sends
+// find ([Newest], [NewestReady], [RowAt], for rowtap test trigger), what record an action makes of a
+// row ([Map]) and how CleverTap responds to it ([Try], [Send], for rowtap test action). It sends
 // requests to Google and CleverTap, within the accounts' quotas, and never touches the ledger.
 package preview
 
@@ -231,15 +231,10 @@ func (z *OnlineZap) fit(ctx context.Context, account *sheets.Account, block shee
 	if z.Header, z.Err = plan.ReadHeader(ctx, account, r, z.Worksheet, block.Cells(r.Trigger.HeaderRow)); z.Err != nil {
 		return
 	}
-	bound, missing, err := r.Bind(z.Header)
-	if err != nil {
-		z.Err = err
+	var bound *mapping.Bound
+	if bound, z.Missing, z.Err = r.Fit(z.Header); z.Err != nil {
 		return
 	}
-	if missing != nil {
-		z.Missing = missing.Missing
-	}
-	z.Missing = append(z.Missing, plan.MissingIn(z.Header, r.Redact, r.RedactPos)...)
 	z.Warnings = r.FormerNames(z.Header)
 	if bound == nil {
 		return

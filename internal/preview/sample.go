@@ -161,13 +161,19 @@ func (s *sampling) begin(ctx context.Context) error {
 	if s.bound, s.Columns, err = r.Bind(s.Header); err != nil {
 		return err
 	}
+	s.heed()
+	return nil
+}
+
+// heed sets the columns that decide about rows.
+func (s *sampling) heed() {
+	r := s.recipe
 	identity := r.Mapping.IdentityColumns()
 	if s.bound != nil {
 		identity = s.bound.IdentityColumns()
 	}
 	s.require = slices.Concat(r.DetectOptions(identity).Require, r.Trigger.Key)
 	s.ignored = mapping.Hidden(s.Header, r.Trigger.Ignore)
-	return nil
 }
 
 // upward reads rows from the end of the grid upwards until enough returns true. most is the size of

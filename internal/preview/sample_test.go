@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/mapping"
@@ -165,5 +166,48 @@ func TestSampleOfMisfit(t *testing.T) {
 	}
 	if _, ok := errors.AsType[*mapping.ColumnError](error(s.Columns)); !ok {
 		t.Error("no column error")
+	}
+}
+
+// TestSampleFor: a survey shows a zap what the zap's own sample would, and no dry run is made of its
+// records.
+func TestSampleFor(t *testing.T) {
+	text := strings.Replace(testZap, "action:", "filter: Score > 50\naction:", 1)
+	text = strings.Replace(text, "start: beginning", "ignore: [Score]", 1)
+	text += "redact: [Score]\n"
+	r := newRig(t, map[string]string{"profiles": text})
+	r.append(t, [2]string{"a@example.com", "60"}, [2]string{"b@example.com", "5"}, [2]string{"", "70"}, [2]string{"c@example.com", "many"})
+	recipe := r.plan.Recipe("profiles")
+	own, err := preview.Newest(t.Context(), r.plan, recipe, plan.Binding{}, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bare := recipe.Trigger
+	bare.Ignore = nil
+	survey, err := preview.Survey(t.Context(), r.plan, bare, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := sampled(survey), "5 ready, 4 ready, 3 ready, 2 ready"; got != want {
+		t.Errorf("surveyed %s, want %s", got, want)
+	}
+	seen, err := survey.For(recipe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Row 4 has nothing but an ignored cell.
+	if got, want := sampled(seen), "5 failed, 3 skipped, 2 ready"; got != want || sampled(own) != want {
+		t.Errorf("for the zap %s, by itself %s, want %s", got, sampled(own), want)
+	}
+	all, err := preview.Map(recipe, seen, seen.Rows[2], time.Unix(0, 0))
+	if err != nil || len(all) != 1 {
+		t.Fatalf("%v, %v", all, err)
+	}
+	const want = `{"type":"profile","identity":"a@example.com","ts":0,"profileData":{"Score":"[redacted]"}}`
+	if got := string(all[0].Record); got != want || all[0].DryRun != nil {
+		t.Errorf("got %s, dry run %v; want %s", got, all[0].DryRun, want)
+	}
+	if all, err := preview.Map(recipe, seen, seen.Rows[1], time.Unix(0, 0)); err != nil || len(all) > 0 {
+		t.Errorf("a row that the filter skips: %v, %v", all, err)
 	}
 }

@@ -25,3 +25,20 @@ func Spreadsheet(ctx context.Context, p *plan.Plan, account, id string) (sheets.
 func Survey(ctx context.Context, p *plan.Plan, t config.Trigger, most int) (*Sample, error) {
 	return Newest(ctx, p, &plan.Recipe{Zap: &config.Zap{Trigger: t}, Mapping: &mapping.Mapping{}}, plan.Binding{}, most)
 }
+
+// For returns the sample as a zap for its worksheet and header row sees it, without reading the
+// sheet again.
+func (s *Sample) For(r *plan.Recipe) (*Sample, error) {
+	taken := &sampling{Sample: &Sample{Spreadsheet: s.Spreadsheet, Zone: s.Zone, Worksheet: s.Worksheet, Header: s.Header, Seen: s.Seen, ctx: s.ctx}, recipe: r}
+	var err error
+	if taken.bound, taken.Columns, err = r.Bind(s.Header); err != nil {
+		return nil, err
+	}
+	taken.heed()
+	for _, at := range s.Rows {
+		if taken.counts(at.Row) {
+			taken.Rows = append(taken.Rows, taken.verdict(at.Row))
+		}
+	}
+	return taken.Sample, nil
+}

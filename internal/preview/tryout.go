@@ -37,10 +37,24 @@ type Reply struct {
 // Accepted reports whether CleverTap accepted the record, or would accept it.
 func (r *Reply) Accepted() bool { return r != nil && r.Err == nil && r.Verdict == clevertap.Accepted }
 
-// Try makes the record of each of the zap's actions from a sampled row, as of now, and lets
-// CleverTap validate it by a dry run. It returns no tryouts if the filter drops the row. It returns
-// an error if no record can be made at all: the header lacks columns, or the filter fails.
+// Try is [Map], and lets CleverTap validate the records by a dry run.
 func Try(ctx context.Context, p *plan.Plan, r *plan.Recipe, s *Sample, at SampleRow, now time.Time) ([]Tryout, error) {
+	all, err := Map(r, s, at, now)
+	if err != nil {
+		return nil, err
+	}
+	for nth := range all {
+		if t := &all[nth]; t.Err == nil {
+			t.DryRun = upload(ctx, p, t, true)
+		}
+	}
+	return all, ctx.Err()
+}
+
+// Map makes the record of each of the zap's actions from a sampled row, as of now. It returns no
+// tryouts if the filter drops the row. It returns an error if no record can be made at all: the
+// header lacks columns, or the filter fails.
+func Map(r *plan.Recipe, s *Sample, at SampleRow, now time.Time) ([]Tryout, error) {
 	if s.Columns != nil {
 		return nil, s.Columns
 	}
@@ -64,9 +78,8 @@ func Try(ctx context.Context, p *plan.Plan, r *plan.Recipe, s *Sample, at Sample
 		t.Record, _ = mapping.Redact(record.JSON, record.Origins, hidden)
 		t.redactor = redactor(at, hidden)
 		t.Warnings = s.bound.Warnings(nth, record, rows)
-		t.DryRun = upload(ctx, p, t, true)
 	}
-	return all, ctx.Err()
+	return all, nil
 }
 
 // Send sends tried records for real, in order. It stops at the first that CleverTap does not

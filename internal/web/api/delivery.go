@@ -129,14 +129,7 @@ func (s *Server) Show(ctx context.Context, d ledger.Delivery) Delivery {
 		v.Worksheet = &place.Binding
 		v.LeftBehind = place.Left && d.State.Open()
 	}
-	if v.LeftBehind && v.Error != nil {
-		hint := "the zap no longer watches worksheet " + v.Worksheet.String() + ", so corrections there go unnoticed: " +
-			"correct the zap file, then: rowtap replay " + v.ID + "; or: rowtap discard " + v.ID
-		v.Error.Hint = hint
-		for i := range v.Errors {
-			v.Errors[i].Hint = hint
-		}
-	}
+	v.uncorrectable(d, v.Error, v.Errors)
 	if d.First != 0 {
 		v.First = ledger.Delivery{Zap: d.Zap, Number: d.First}.ID()
 	}
@@ -144,6 +137,26 @@ func (s *Server) Show(ctx context.Context, d ledger.Delivery) Delivery {
 		v.Next = ledger.Delivery{Zap: d.Zap, Number: d.Next}.ID()
 	}
 	return v
+}
+
+// uncorrectable replaces the hints of errors if no cell can be corrected, because the row was left
+// behind or deleted.
+func (d Delivery) uncorrectable(of ledger.Delivery, first *Error, all []Error) {
+	why := ""
+	switch {
+	case first == nil:
+		return
+	case d.LeftBehind:
+		why = "the zap no longer watches worksheet " + d.Worksheet.String() + ", so corrections there go unnoticed"
+	case of.DeletedInSheet && of.State == ledger.Failed:
+		why = "the row was deleted from the sheet, so no cell can be corrected"
+	default:
+		return
+	}
+	first.Hint = why + ": correct the zap file, then: rowtap replay " + d.ID + "; or: rowtap discard " + d.ID
+	for i := range all {
+		all[i].Hint = first.Hint
+	}
 }
 
 // IdentityOf returns a delivery's identity, or a placeholder if it is redacted.
@@ -183,6 +196,7 @@ func (s *Server) ShowWhole(ctx context.Context, d ledger.Delivery, now engine.Ma
 		Record: now.Record, Warnings: now.Warnings, Awaits: now.Awaits,
 	}
 	v.Unmapped, v.AllUnmapped = shownErrors(now.Problem)
+	v.uncorrectable(d, v.Unmapped, v.AllUnmapped)
 	v.SentRecord, v.SentRecordNote = now.Tried.Record, now.Tried.Note
 	if d.Like != 0 {
 		v.Like = ledger.Delivery{Zap: d.Zap, Number: d.Like}.ID()

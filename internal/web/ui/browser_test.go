@@ -11,6 +11,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
+	"github.com/rowtap/rowtap/internal/sandbox"
 	"github.com/rowtap/rowtap/internal/sandbox/lab"
 )
 
@@ -112,6 +113,27 @@ func TestThePage(t *testing.T) {
 		await(t, "the older row to be sent", func() bool { return score() == "1" })
 	})
 
+	t.Run("a failed one is corrected in the sheet", func(t *testing.T) {
+		b := b.of(t)
+		s.add("Signups", "n/a", "Lena Vogt", "many", "Yes")
+		b.open("/zaps/signups?state=failed")
+		b.reads("table.history", "2 mistakes")
+		b.press("table.history a[href='/deliveries/signups/6']")
+		b.stays()
+		b.reads(".cells tr.wrong:nth-child(1)", "n/a failed A7")
+		b.reads(".cells tr.wrong:nth-child(3)", "many failed C7")
+		b.reads(".record", "profileData.Name")
+		must(t, s.sheets.Set("book", "Signups", 7, 3, sandbox.Parse("83")))
+		b.reads("[data-part=cells] tr:nth-child(3)", "83 when found: many")
+		b.sees("one cell left", `document.querySelectorAll("tr.wrong").length === 1`)
+		b.sees("the record's score", `[...document.querySelectorAll(".record tr:not(.missing) th")].some(th => th.innerText === "profileData.Score")`)
+		b.reads("[data-part=record]", "1 error left")
+		must(t, s.sheets.Set("book", "Signups", 7, 1, sandbox.Parse("lena@example.com")))
+		b.reads("h1", "sent")
+		b.sees("none left", `document.querySelectorAll("tr.wrong").length === 0`)
+		b.stayed()
+	})
+
 	t.Run("held ones are released", func(t *testing.T) {
 		b := b.of(t)
 		b.holdTrials(s, "trial", 5)
@@ -202,7 +224,7 @@ func TestThePage(t *testing.T) {
 		b.open("/zaps/signups")
 		at := evaluate[[2]float64](b, `(() => { const r = document.querySelector("svg.plot.big").getBoundingClientRect(); return [r.right - 2, r.top + 5]; })()`)
 		b.do("point", chromedp.MouseEvent(chromedp.MouseMoved, at[0], at[1]))
-		b.reads(".tip", "5 sent, 1 skipped")
+		b.reads(".tip", "6 sent, 1 skipped")
 		s.add("Signups", "ida@example.com", "Ida Berg", "61", "Yes")
 		b.reads(".tip", "6 sent, 1 skipped") // the plot was replaced under the pointer
 	})

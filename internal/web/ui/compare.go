@@ -52,7 +52,10 @@ type shownCell struct {
 	Kind   string // text, number, date, boolean; "": blank
 	Text   string
 	Hidden bool
-	Wrong  string   // "failed" if the delivery failed because of this cell
+	Was    string   // the text when the row was found; "": the same
+	Wrong  string   // "failed" if the delivery failed because of this cell, "error" if the mapping fails on it
+	Ref    string   // of a wrong cell, where it is in the sheet: C7; "": not known
+	Link   string   // to Ref; "": there is none
 	Value  row.Cell // only for comparing
 }
 
@@ -76,9 +79,6 @@ func shownCells(d ledger.Delivery, hidden map[int]bool) []shownCell {
 		case row.Text:
 			cell.Kind = "text"
 		case row.Blank:
-		}
-		if p := d.Problem; p != nil && p.Column == cell.Column {
-			cell.Wrong = "failed"
 		}
 		if hidden[i] && !c.Blank() {
 			cell.Text, cell.Hidden = mapping.Redacted, true

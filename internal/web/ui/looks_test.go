@@ -48,6 +48,7 @@ func TestPagesAreForEverybody(t *testing.T) {
 	b.press("form[action$='/poll'] button")
 	b.open("/zaps/signups")
 	b.sees("all rows", `document.querySelectorAll("table.history td.tick").length === 3`)
+	busy.edit("later", strings.Replace(busyZaps["later"], "enabled", "# "+long+"\ntests: []\nenabeld", 1))
 	demo, nothing, stranger := newTab(t, browser, busy.demo), newTab(t, browser, empty.url), newTab(t, browser, strings.Replace(busy.url, "127.0.0.1", "localhost", 1))
 	nothing.open("/?token=" + empty.token)
 	b.quiet()
@@ -80,6 +81,8 @@ func TestPagesAreForEverybody(t *testing.T) {
 		{"failed delivery", b, "/deliveries/signups/3", ".timeline .failed"},
 		{"held delivery", b, "/deliveries/orders/2", "table.compared"},
 		{"unmapped delivery", b, "/deliveries/orders/3", ".timeline .failed"},
+		{"file", b, "/zaps/orders/file", "ol.lines"},
+		{"edited file", b, "/zaps/later/file", "li.wrong"},
 		{"why", b, "/zaps/signups/why?row=3", "#answer"},
 		{"why not", b, "/zaps/signups/why?row=99", "#answer"},
 		{"nothing there", b, "/nowhere", "h1"},

@@ -63,7 +63,7 @@ func New(o Options) *Server {
 	}
 	s.version = hex.EncodeToString(sum.Sum(nil)[:6])
 	shared := template.Must(template.New("").Funcs(functions).ParseFS(files, "templates/frame.html", "templates/parts.html"))
-	for _, name := range []string{"login", "overview", "zap", "find", "delivery", "why", "confirm", "problem", "unready"} {
+	for _, name := range []string{"login", "overview", "zap", "find", "delivery", "why", "file", "confirm", "problem", "unready"} {
 		s.templates[name] = template.Must(template.Must(shared.Clone()).ParseFS(files, "templates/"+name+".html"))
 	}
 	return s
@@ -78,6 +78,7 @@ func (s *Server) Handler() http.Handler {
 	inside.HandleFunc("GET /deliveries.csv", s.csvFile)
 	inside.HandleFunc("GET /zaps/{zap}", s.zapPage)
 	inside.HandleFunc("GET /zaps/{zap}/why", s.whyPage)
+	inside.HandleFunc("GET /zaps/{zap}/file", s.filePage)
 	inside.HandleFunc("GET /deliveries/{zap}/{number}", s.deliveryPage)
 	inside.HandleFunc("GET /deliveries/{zap}/{number}/row", s.toRow)
 	inside.HandleFunc("POST /zaps/{zap}/{do}", s.zapForm)

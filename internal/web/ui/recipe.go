@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/row"
 	"github.com/rowtap/rowtap/internal/web/api"
 )
 
@@ -100,17 +101,27 @@ func worksheetName(w config.Worksheet, title string) string {
 	return w.Title
 }
 
-// sheetLink returns the address at which a browser shows a worksheet, and a row in it unless row is
-// 0.
-func (s *Server) sheetLink(spreadsheetID string, gid int64, row int) string {
+// sheetLink returns the address at which a browser shows a worksheet, and cells in it (9:9 or B7)
+// unless cells is "".
+func (s *Server) sheetLink(spreadsheetID string, gid int64, cells string) string {
 	link := fmt.Sprintf("https://docs.google.com/spreadsheets/d/%s/edit#gid=%d", url.PathEscape(spreadsheetID), gid)
 	if s.SheetPage != "" {
 		link = fmt.Sprintf("%s#gid=%d", s.SheetPage, gid)
 	}
-	if row > 0 {
-		link += fmt.Sprintf("&range=%d:%d", row, row)
+	if cells != "" {
+		link += "&range=" + cells
 	}
 	return link
+}
+
+// wholeRow returns the cells of a sheet row for a link.
+func wholeRow(number int) string { return fmt.Sprintf("%d:%d", number, number) }
+
+// linksCells reports whether a browser can show a cell of a zap's rows: Google Sheets can, and not
+// every emulator.
+func (s *Server) linksCells(zap string) bool {
+	z := s.recipeOf(zap)
+	return z != nil && z.Trigger.Account.Endpoint == nil
 }
 
 // rowLink returns a link to the current place of a delivery's row; "" if it was deleted, or its
@@ -122,8 +133,8 @@ func rowLink(d api.Delivery, gone bool) string {
 	return idPath(d.ID) + "/row"
 }
 
-// toRow redirects to a delivery's row in the sheet, at its place at the last read: rows may have
-// been inserted, sorted or deleted since it was found.
+// toRow redirects to a delivery's row in the sheet, or to its cell in a column, at its place at the
+// last read: rows and columns may have been inserted, sorted or deleted since it was found.
 func (s *Server) toRow(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("zap")
 	n, _ := strconv.ParseUint(r.PathValue("number"), 10, 64) // no delivery has number 0
@@ -149,12 +160,16 @@ func (s *Server) toRow(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		s.showFailure(w, r, err)
 	case ok:
-		http.Redirect(w, r, s.sheetLink(place.SpreadsheetID, place.GID, number), http.StatusFound)
+		cells := wholeRow(number)
+		if column, there := s.Engine.ColumnNow(r.Context(), d, r.URL.Query().Get("column")); there && s.linksCells(name) {
+			cells = row.Letter(column) + strconv.Itoa(number)
+		}
+		http.Redirect(w, r, s.sheetLink(place.SpreadsheetID, place.GID, cells), http.StatusFound)
 	default:
 		p := problemView{What: fmt.Sprintf("The row of %s was moved or deleted", d.ID())}
 		p.Hint = fmt.Sprintf("It was row %d when found. The last read did not contain it: "+
 			"it was deleted, or edited so much that it counts as another row.", d.Row.Number)
-		p.Link, p.LinkText = s.sheetLink(place.SpreadsheetID, place.GID, 0), "Open worksheet "+place.String()
+		p.Link, p.LinkText = s.sheetLink(place.SpreadsheetID, place.GID, ""), "Open worksheet "+place.String()
 		trail := []crumb{{"Zaps", "/"}, {name, zapPath(name)}, {"#" + strconv.FormatUint(n, 10), idPath(d.ID())}}
 		s.showOnce(w, r, http.StatusNotFound, "problem", frame{Title: d.ID(), Trail: trail}, p)
 	}

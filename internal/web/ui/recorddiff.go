@@ -15,7 +15,7 @@ type recordField struct {
 	Path string
 	Now  string // as JSON; "": it is missing
 	Was  string // the same, in the record of the last attempt
-	Mark string // added, removed, changed; "": unchanged
+	Mark string // added, removed, changed, missing because of an error; "": unchanged
 }
 
 // NowTime returns the date that a value means, "" if it is not a date. CleverTap's dates are $D_

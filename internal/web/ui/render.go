@@ -35,6 +35,7 @@ type view struct {
 	of     string // the zap that it shows, or a delivery of; "": all zaps
 	still  bool   // it does not refresh itself
 	shared bool   // it is rendered once per snapshot, for all readers
+	also   any    // what it shows, if that is neither the status nor deliveries; nil: it is
 	main   func(*snapshot) (any, error)
 }
 
@@ -46,7 +47,7 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, v view) {
 		return
 	}
 	v.frame.Logout = s.hasSession(r)
-	tag, err := s.tagOf(r.Context(), now, v.of, r.URL.RequestURI(), v.frame.Logout)
+	tag, err := s.tagOf(r.Context(), now, v, r.URL.RequestURI())
 	if err != nil {
 		s.showFailure(w, r, err)
 		return

@@ -29,6 +29,7 @@ type site struct {
 	cleverTap  *lab.CleverTap
 	demo       string // the sandbox's address
 	url, token string // the daemon's
+	dir        string // its configuration
 	log        bytes.Buffer
 }
 
@@ -94,6 +95,7 @@ func startSite(t *testing.T, zaps map[string]string) *site {
 	key, err := box.ServiceAccountKey(srv.URL + "/token")
 	must(t, err)
 	dir, address := t.TempDir(), freeAddress(t)
+	s.dir = dir
 	files := map[string]string{"rowtap.yaml": fmt.Sprintf(siteSettings, srv.URL, address), "google.json": string(key)}
 	for name, text := range zaps {
 		files[filepath.Join("zaps", name+".yaml")] = text
@@ -142,6 +144,12 @@ func (s *site) add(worksheet string, cells ...string) {
 	s.t.Helper()
 	_, err := s.sheets.Append("book", worksheet, cellsOf(cells...))
 	must(s.t, err)
+}
+
+// edit writes the file of a zap, without a reload.
+func (s *site) edit(name, text string) {
+	s.t.Helper()
+	must(s.t, os.WriteFile(filepath.Join(s.dir, "zaps", name+".yaml"), []byte(text), 0o600))
 }
 
 func cellsOf(cells ...string) []sandbox.Value {

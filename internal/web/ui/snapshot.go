@@ -90,20 +90,23 @@ func (c *snapshots) tag(shown any) (string, error) {
 	return `W/"` + strconv.FormatUint(sum, 36) + `"`, err
 }
 
-// tagOf returns the ETag of a page about a zap or one of its deliveries, or about all zaps if of is
-// "". It is read before the page is rendered, so that a change in between is in the next refresh.
-func (s *Server) tagOf(ctx context.Context, now *snapshot, of, address string, session bool) (string, error) {
+// tagOf returns the ETag of a page. It is read before the page is rendered, so that a change in
+// between is in the next refresh.
+func (s *Server) tagOf(ctx context.Context, now *snapshot, v view, address string) (string, error) {
 	hour := now.at.UTC().Truncate(time.Hour) // in which plots end
-	shown := []any{hour, now.loads, address, session}
-	if of == "" {
+	shown := []any{hour, now.loads, address, v.frame.Logout}
+	switch {
+	case v.also != nil:
+		shown = append(shown, v.also)
+	case v.of == "":
 		status, err := now.hash()
 		if err != nil {
 			return "", err
 		}
 		shown = append(shown, status)
-	} else {
-		z, _ := now.zap(of)
-		deliveries, err := s.Engine.Sum(ctx, of)
+	default:
+		z, _ := now.zap(v.of)
+		deliveries, err := s.Engine.Sum(ctx, v.of)
 		if err != nil {
 			return "", err
 		}

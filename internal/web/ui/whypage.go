@@ -42,13 +42,13 @@ func (s *Server) whyViewOf(r *http.Request, name, asked string) (whyView, error)
 	if err != nil {
 		return v, err
 	}
-	v.Why = &api.Why{Zap: why.Zap, Row: why.Row, Reason: why.Reason}
+	v.Why = &api.Why{Zap: why.Zap, Row: why.Row, Reason: why.Reason, Next: why.Next}
 	stored, err := s.Engine.StoredZap(r.Context(), name)
 	if err != nil {
 		return v, err
 	}
 	if stored.SpreadsheetID != "" {
-		v.RowLink = s.sheetLink(stored.SpreadsheetID, stored.GID, number)
+		v.RowLink = s.sheetLink(stored.SpreadsheetID, stored.GID, wholeRow(number))
 	}
 	if why.Delivery != nil {
 		line, err := s.lineOf(r.Context(), *why.Delivery)

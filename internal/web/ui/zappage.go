@@ -151,7 +151,7 @@ func (v *zapView) describe(s *Server, z *config.Zap, stored ledger.Zap) {
 	}
 	v.Sentence = recipeSentence{
 		Schedule: describeSchedule(z.Schedule.Text), Worksheet: worksheetName(z.Trigger.Worksheet, title),
-		SheetLink: s.sheetLink(z.Trigger.SpreadsheetID, gid, 0), Actions: strings.Join(words, ", then "), Shadow: z.Shadow,
+		SheetLink: s.sheetLink(z.Trigger.SpreadsheetID, gid, ""), Actions: strings.Join(words, ", then "), Shadow: z.Shadow,
 	}
 }
 
