@@ -236,8 +236,12 @@ func TestStatusOfAPeriod(t *testing.T) {
 			t.Errorf("%s: counted from %s, %s before", tt.since, st.Total.From, before)
 		}
 	}
-	if st, err := r.Status(t.Context()); err != nil || len(st.Zaps) != 1 || st.Total != nil || st.Zaps[0].Since != nil {
+	st, err := r.Status(t.Context())
+	if err != nil || len(st.Zaps) != 1 || st.Total != nil || st.Zaps[0].Since != nil {
 		t.Errorf("Status without a period: %+v, %v", st, err)
+	}
+	if got := tallyOf(st.Removed, now.Add(-9*day)); got != (Tally{Sent: 9}) {
+		t.Errorf("of the removed zap, %+v was counted, want 9 sent", got)
 	}
 	if _, err := r.StatusSince(t.Context(), now.Add(-31*day)); !errors.Is(err, ErrTooLongAgo) || hint.Of(err) == "" {
 		t.Errorf("31 days: %v, want ErrTooLongAgo with a hint", err)

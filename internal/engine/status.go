@@ -82,6 +82,8 @@ type Status struct {
 	Version  string          `json:"version"`
 
 	Total *Period `json:"total,omitempty"` // of all zaps, since the time asked for; nil: none was
+
+	Removed []ledger.Hour `json:"-"` // outcomes of removed zaps that are not in Zaps, in no order
 }
 
 // Version returns the version of the running rowtap.
@@ -126,41 +128,40 @@ func (e *Engine) status(ctx context.Context, keep func(ledger.Zap) bool) (Status
 		}
 		st.Zaps = append(st.Zaps, z)
 	}
-	removed, err := e.removedZaps(ctx, current, keep)
-	st.Zaps = append(st.Zaps, removed...)
+	err := e.addRemoved(ctx, &st, current, keep)
 	for i := range st.Zaps {
 		st.Zaps[i].ConfigurationRefused = st.Refused != nil
 	}
 	return st, err
 }
 
-// removedZaps returns zaps that are no longer in the configuration but have open rows, which are
-// kept but not sent, or that keep selects.
-func (e *Engine) removedZaps(ctx context.Context, plan *plan.Plan, keep func(ledger.Zap) bool) ([]ZapStatus, error) {
+// addRemoved adds zaps that are no longer in the configuration but have open rows, which are kept
+// but not sent, or that keep selects; of others only what was counted.
+func (e *Engine) addRemoved(ctx context.Context, st *Status, plan *plan.Plan, keep func(ledger.Zap) bool) error {
 	names, err := e.ledger.Zaps(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var removed []ZapStatus
 	for _, name := range names {
 		if plan.Recipe(name) != nil {
 			continue
 		}
 		stored, _, err := e.ledger.Zap(ctx, name)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		c := stored.Counts
 		if c.Waiting+c.Queued+c.Failed+c.Held == 0 && !keep(stored) {
+			st.Removed = append(st.Removed, stored.Hours...)
 			continue
 		}
-		removed = append(removed, ZapStatus{
+		st.Zaps = append(st.Zaps, ZapStatus{
 			Zap: name, State: NotEnabled, Reason: "removed from the configuration; its rows are kept but not sent",
 			Waiting: c.Waiting, Queued: c.Queued, Sent: c.Sent, Validated: c.Validated, Skipped: c.Skipped, Failed: c.Failed, Held: c.Held,
 			Hours: stored.Hours, CountedFrom: stored.CountedFrom,
 		})
 	}
-	return removed, nil
+	return nil
 }
 
 // googleTroubles returns, by Google account, the errors of last polls that concern the whole

@@ -52,7 +52,8 @@ func TestAllZapsArePausedAndResumed(t *testing.T) {
 	b.Sees("one zap", status, 200, body, "a is paused: it neither polls nor sends, and resumes in 1 hour")
 }
 
-// The overview counts what was sent in the chosen time, for each zap and in total.
+// The overview counts what was sent in the chosen time, for each zap and in total, which includes
+// zaps that were removed.
 func TestSentInTheChosenTime(t *testing.T) {
 	e := webtest.NewOf(t, "a", "b")
 	h := web.New(web.Options{Engine: e.Engine, Token: config.NewSecret(testToken), Log: zap.NewNop()})
@@ -73,12 +74,13 @@ func TestSentInTheChosenTime(t *testing.T) {
 	sent("a", 4, 5, 3*24*time.Hour)
 	sent("a", 9, 2, 0)
 	sent("b", 1, 1, 3*24*time.Hour)
+	sent("removed", 1, 4, 0)
 	b := webtest.NewBrowser(t, h)
 	b.Get("/?token=" + testToken)
 	for span, want := range map[string][]string{
-		"":          {`Sent, last 24 hours`, `data-name="Sent">2</td>`, `zero" data-name="Sent">0</td>`, `Last 24 hours, since `, `: 2 sent`},
-		"?span=7d":  {`Sent, last 7 days`, `data-name="Sent">7</td>`, `data-name="Sent">1</td>`, `Last 7 days, since `, `: 8 sent`},
-		"?span=30d": {`Sent, last 30 days`, `data-name="Sent">10</td>`, `data-name="Sent">1</td>`, `Last 30 days, since `, `: 11 sent`},
+		"":          {`Sent, last 24 hours`, `data-name="Sent">2</td>`, `zero" data-name="Sent">0</td>`, `Last 24 hours, since `, `: 6 sent`},
+		"?span=7d":  {`Sent, last 7 days`, `data-name="Sent">7</td>`, `data-name="Sent">1</td>`, `Last 7 days, since `, `: 12 sent`},
+		"?span=30d": {`Sent, last 30 days`, `data-name="Sent">10</td>`, `data-name="Sent">1</td>`, `Last 30 days, since `, `: 15 sent`},
 	} {
 		status, _, body := b.Get("/" + span)
 		b.Sees("overview "+span, status, 200, body, want...)

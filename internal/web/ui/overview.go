@@ -119,6 +119,7 @@ func (s *Server) overviewOf(st engine.Status, q choice, now time.Time) overview 
 	}
 	of := spanOf(q.span)
 	o := overview{Filter: q.filter, Show: q.show, Count: len(st.Zaps), Plot: newPlot(of, now, true)}
+	o.Plot.add(st.Removed, time.Time{})
 	counts := map[engine.ZapState]int64{}
 	for _, z := range st.Zaps {
 		o.Plot.add(z.Hours, z.CountedFrom)
