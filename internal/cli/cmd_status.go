@@ -90,7 +90,7 @@ func printStatus(ctx context.Context, c *client, g *globals, since string, out, 
 	}
 	at := g.clock(out)
 	if st.Total != nil {
-		return printCounts(out, at, st, c.daemon)
+		return printCounts(out, stderr, at, st, c.daemon)
 	}
 	shadow := slices.ContainsFunc(st.Zaps, func(z engine.ZapStatus) bool { return z.Shadow || z.Validated > 0 })
 	rows := make([][]string, len(st.Zaps))
@@ -159,7 +159,7 @@ func printStatus(ctx context.Context, c *client, g *globals, since string, out, 
 }
 
 // printCounts prints the counts of a period, with a total.
-func printCounts(out io.Writer, at clock, st engine.Status, daemon bool) error {
+func printCounts(out, stderr io.Writer, at clock, st engine.Status, daemon bool) error {
 	shadow := st.Total.Validated > 0
 	line := func(name, state string, t engine.Tally) []string {
 		cells := []string{name, state, strconv.FormatInt(t.Sent, 10)}
@@ -180,5 +180,13 @@ func printCounts(out io.Writer, at clock, st engine.Status, daemon bool) error {
 	if _, err := fmt.Fprintf(out, "rows since %s, by their last outcome\n", at.shown(&st.Total.From)); err != nil {
 		return err
 	}
-	return printTable(out, header, append(rows, line("total", "", st.Total.Tally)))
+	if err := printTable(out, header, append(rows, line("total", "", st.Total.Tally))); err != nil {
+		return err
+	}
+	for _, z := range st.Zaps {
+		if z.Since.CompleteFrom != nil {
+			fmt.Fprintf(stderr, "%s: rows before %s may be missing; they were removed before the upgrade to this release\n", z.Zap, at.shown(z.Since.CompleteFrom))
+		}
+	}
+	return nil
 }

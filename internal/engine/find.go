@@ -166,7 +166,17 @@ type Tally struct {
 // Period has the counts of a time.
 type Period struct {
 	From time.Time `json:"from"` // UTC
+	// CompleteFrom is set if rows of the time before it may be missing: an older release has removed
+	// them.
+	CompleteFrom *time.Time `json:"complete_from,omitempty"`
 	Tally
+}
+
+// completeFrom records that counts begin to be complete at a time, if that is in the period.
+func (p *Period) completeFrom(at time.Time) {
+	if at.After(p.From) && (p.CompleteFrom == nil || at.After(*p.CompleteFrom)) {
+		p.CompleteFrom = &at
+	}
 }
 
 // add adds other counts.
@@ -224,9 +234,11 @@ func (e *Engine) StatusSince(ctx context.Context, since time.Time) (Status, erro
 	}
 	st.Total = &Period{From: from}
 	for i := range st.Zaps {
-		p := Period{from, tallyOf(st.Zaps[i].Hours, from)}
+		p := Period{From: from, Tally: tallyOf(st.Zaps[i].Hours, from)}
+		p.completeFrom(st.Zaps[i].CountedFrom)
 		st.Zaps[i].Since = &p
 		st.Total.add(p.Tally)
+		st.Total.completeFrom(st.Zaps[i].CountedFrom)
 	}
 	return st, nil
 }

@@ -236,13 +236,33 @@ func TestStatusOfAPeriod(t *testing.T) {
 			t.Errorf("%s: counted from %s, %s before", tt.since, st.Total.From, before)
 		}
 	}
-	if st, err := r.Status(t.Context()); err != nil || len(st.Zaps) != 1 || st.Total != nil || st.Zaps[0].Since != nil {
+	st, err := r.Status(t.Context())
+	if err != nil || len(st.Zaps) != 1 || st.Total != nil || st.Zaps[0].Since != nil {
 		t.Errorf("Status without a period: %+v, %v", st, err)
+	}
+	if got := tallyOf(st.Removed, now.Add(-9*day)); got != (Tally{Sent: 9}) {
+		t.Errorf("of the removed zap, %+v was counted, want 9 sent", got)
 	}
 	if _, err := r.StatusSince(t.Context(), now.Add(-31*day)); !errors.Is(err, ErrTooLongAgo) || hint.Of(err) == "" {
 		t.Errorf("31 days: %v, want ErrTooLongAgo with a hint", err)
 	}
 	if _, err := r.StatusSince(t.Context(), now.Add(time.Hour)); err == nil {
 		t.Error("a period in the future has counts")
+	}
+}
+
+// Counts say from when on they are complete, if that is in their period.
+func TestCountsSayWhatIsMissing(t *testing.T) {
+	from := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	p := Period{From: from}
+	for _, at := range []time.Time{{}, from, from.Add(-time.Hour)} {
+		if p.completeFrom(at); p.CompleteFrom != nil {
+			t.Errorf("complete from %s, which is not later than the period begins", at)
+		}
+	}
+	p.completeFrom(from.Add(2 * time.Hour))
+	p.completeFrom(from.Add(time.Hour))
+	if p.CompleteFrom == nil || !p.CompleteFrom.Equal(from.Add(2*time.Hour)) {
+		t.Errorf("complete from %v, want the latest", p.CompleteFrom)
 	}
 }

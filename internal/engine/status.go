@@ -58,6 +58,7 @@ type ZapStatus struct {
 	Since *Period `json:"since,omitempty"` // counts since the time asked for; nil: none was
 
 	Hours       []ledger.Hour `json:"-"` // outcomes of the last month, of the last week by hour
+	CountedFrom time.Time     `json:"-"` // when Hours begin to be complete; zero: they are
 	Spreadsheet string        `json:"-"` // title; "": not known yet
 
 	told string // for notices: why it is blocked or not read, without texts that may quote a cell
@@ -89,6 +90,8 @@ type Status struct {
 	Version  string          `json:"version"`
 
 	Total *Period `json:"total,omitempty"` // of all zaps, since the time asked for; nil: none was
+
+	Removed []ledger.Hour `json:"-"` // outcomes of removed zaps that are not in Zaps, in no order
 }
 
 // Version returns the version of the running rowtap.
@@ -134,40 +137,40 @@ func (e *Engine) status(ctx context.Context, keep func(ledger.Zap) bool) (Status
 		}
 		st.Zaps = append(st.Zaps, z)
 	}
-	removed, err := e.removedZaps(ctx, current, keep)
-	st.Zaps = append(st.Zaps, removed...)
+	err := e.addRemoved(ctx, &st, current, keep)
 	for i := range st.Zaps {
 		st.Zaps[i].ConfigurationRefused = st.Refused != nil
 	}
 	return st, err
 }
 
-// removedZaps returns zaps that are no longer in the configuration but have open rows, which are
-// kept but not sent, or that keep selects.
-func (e *Engine) removedZaps(ctx context.Context, plan *plan.Plan, keep func(ledger.Zap) bool) ([]ZapStatus, error) {
+// addRemoved adds zaps that are no longer in the configuration but have open rows, which are kept
+// but not sent, or that keep selects; of others only what was counted.
+func (e *Engine) addRemoved(ctx context.Context, st *Status, plan *plan.Plan, keep func(ledger.Zap) bool) error {
 	names, err := e.ledger.Zaps(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var removed []ZapStatus
 	for _, name := range names {
 		if plan.Recipe(name) != nil {
 			continue
 		}
 		stored, _, err := e.ledger.Zap(ctx, name)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		c := stored.Counts
 		if c.Waiting+c.Queued+c.Failed+c.Held == 0 && !keep(stored) {
+			st.Removed = append(st.Removed, stored.Hours...)
 			continue
 		}
-		removed = append(removed, ZapStatus{
+		st.Zaps = append(st.Zaps, ZapStatus{
 			Zap: name, State: NotEnabled, Reason: "removed from the configuration; its rows are kept but not sent",
-			Waiting: c.Waiting, Queued: c.Queued, Sent: c.Sent, Validated: c.Validated, Skipped: c.Skipped, Failed: c.Failed, Held: c.Held, Hours: stored.Hours,
+			Waiting: c.Waiting, Queued: c.Queued, Sent: c.Sent, Validated: c.Validated, Skipped: c.Skipped, Failed: c.Failed, Held: c.Held,
+			Hours: stored.Hours, CountedFrom: stored.CountedFrom,
 		})
 	}
-	return removed, nil
+	return nil
 }
 
 // googleTroubles returns, by Google account, the errors of last polls that concern the whole
@@ -230,7 +233,7 @@ func (e *Engine) zapStatus(ctx context.Context, r *plan.Recipe, sending deliver.
 		Zap: r.Name, State: Running, Shadow: r.Shadow,
 		Waiting: stored.Counts.Waiting, Queued: stored.Counts.Queued, Sent: stored.Counts.Sent, Validated: stored.Counts.Validated,
 		Skipped: stored.Counts.Skipped, Failed: stored.Counts.Failed, Held: stored.Counts.Held,
-		ReadsPerMinute: r.ReadsPerMinute(now), Hours: stored.Hours,
+		ReadsPerMinute: r.ReadsPerMinute(now), Hours: stored.Hours, CountedFrom: stored.CountedFrom,
 	}
 	if err := e.setMoves(ctx, &z, stored, r); err != nil {
 		return ZapStatus{}, err

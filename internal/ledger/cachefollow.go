@@ -124,6 +124,9 @@ func (w writeTx) settleZap(zap string, sum uint64) error {
 		}
 		return w.removeZap(zap)
 	}
+	if _, err := b.NextSequence(); err != nil {
+		return err
+	}
 	z, _, err := readRecord(w.Tx, zap)
 	switch {
 	case err != nil:

@@ -171,14 +171,14 @@ func (l *Ledger) checkZap(ctx context.Context, tx *bbolt.Tx, zap string) (wrong 
 	}
 	sound := len(wrong) == 0
 	var counts Counts
-	queuedChunks, index := b.Bucket([]byte(bucketQueuedChunks)), indexOf(tx, zap)
+	queuedChunks, index := b.Bucket([]byte(bucketQueuedChunks)), indexOf(tx)
 	each(bucketState, func(k, v []byte) error {
 		ch, err := l.codec.decodeChunk(k, v)
 		if err != nil {
 			sound = false
 			return err
 		}
-		if known, ok := readHashes(index, k, v, 0); ok && !known.of(ch) {
+		if known, ok := readHashes(index, append(indexPrefix(zap), k...), v, 0); ok && !known.of(ch) {
 			return errors.New("the index of identities does not match")
 		}
 		rows := l.rowsOf(tx, zap)

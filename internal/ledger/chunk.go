@@ -168,6 +168,20 @@ func readSummary(key, value []byte) (summary, error) {
 	return s, err
 }
 
+// summaryAt returns the first number and the summary of a stored chunk of a zap.
+func summaryAt(zap string, key, value []byte) (first uint64, s summary, err error) {
+	if first, err = numberOf(key); err == nil {
+		s, err = readSummary(key, value)
+	}
+	if err == nil && chunkOf(s.base) != first {
+		err = errMalformed
+	}
+	if err != nil {
+		err = damaged(zap, bucketState, first, err)
+	}
+	return first, s, err
+}
+
 // splitChunk returns a stored chunk's summary and its compressed rest.
 func splitChunk(key, value []byte) (summary, []byte, error) {
 	form, payload, err := unsealUpTo(sealKeys, key, value)

@@ -99,6 +99,11 @@ func (l *Ledger) commitPoll(ctx context.Context, zap string, p Poll) (first uint
 		if err != nil {
 			return 0, err
 		}
+		if p.Keys != nil && try == 1 { // once the cursor has the numbers of new rows
+			if p.Keys, err = l.stageKeys(ctx, zap, p.Keys); err != nil {
+				return 0, err
+			}
+		}
 		err = l.edit(ctx, zap, true, func(e *edit) (err error) {
 			if len(p.New) > 0 && encoded.first != e.record.next {
 				if try < encodedAhead {
@@ -244,7 +249,7 @@ func (e *edit) commit(p Poll, encoded encodedPoll) error {
 		e.recordWorksheet(p)
 	}
 	if p.Keys != nil {
-		if err := e.useKeys(*p.Keys); err != nil {
+		if err := e.useKeys(p.Keys); err != nil {
 			return err
 		}
 	}

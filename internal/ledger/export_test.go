@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -213,7 +214,33 @@ func BucketsOf(t *testing.T, l *Ledger, zap string) (names []string) {
 }
 
 // ValidateShadow is the migration from schema 4.
-func ValidateShadow(ctx context.Context, l *Ledger) error { return l.update(ctx, validateShadow) }
+func ValidateShadow(ctx context.Context, l *Ledger) error {
+	return l.update(ctx, func(w writeTx) error { return errors.Join(validateShadow(w), recount(w)) })
+}
+
+// Recount counts the rows of an older release's file.
+func Recount(ctx context.Context, l *Ledger) error { return l.update(ctx, recount) }
+
+// SetHours makes the hours of a zap count rows as sent, as an older release may have counted them.
+func SetHours(ctx context.Context, l *Ledger, zap string, sent map[time.Time]int64) error {
+	return l.edit(ctx, zap, false, func(e *edit) error {
+		e.record.hours = nil
+		for at, n := range sent {
+			for range n {
+				e.record.count(Sent, millis(at))
+			}
+		}
+		return nil
+	})
+}
+
+// them.
+func AsIfUncounted(ctx context.Context, l *Ledger, zap string) error {
+	return l.edit(ctx, zap, false, func(e *edit) error {
+		e.record.hours = nil
+		return nil
+	})
+}
 
 // LastTransaction returns the number of a ledger's last transaction.
 func LastTransaction(l *Ledger) uint64 { return l.last }
@@ -251,12 +278,8 @@ func Hashes(t *testing.T, l *Ledger, zap string, by Identifier) map[uint64]uint3
 	t.Helper()
 	found := map[uint64]uint32{}
 	err := l.view(t.Context(), func(tx *bbolt.Tx) error {
-		index := indexOf(tx, zap)
-		if index == nil {
-			return nil
-		}
-		return index.ForEach(func(k, _ []byte) error {
-			h, ok := readHashes(index, k, bucketOf(tx, zap).Bucket([]byte(bucketState)).Get(k), by.version())
+		return eachHashes(tx, zap, func(k, _ []byte) error {
+			h, ok := readHashes(indexOf(tx), k, bucketOf(tx, zap).Bucket([]byte(bucketState)).Get(k[len(zap)+1:]), by.version())
 			for i := 0; ok && i < len(h.list); i += 4 {
 				if hash := binary.LittleEndian.Uint32(h.list[i:]); hash != 0 {
 					found[h.base+uint64(i/4)] = hash
@@ -271,21 +294,64 @@ func Hashes(t *testing.T, l *Ledger, zap string, by Identifier) map[uint64]uint3
 	return found
 }
 
+// eachHashes calls fn for the values of a zap's chunks in the index.
+func eachHashes(tx *bbolt.Tx, zap string, fn func(k, v []byte) error) error {
+	prefix := indexPrefix(zap)
+	c := indexOf(tx).Cursor()
+	for k, v := c.Seek(indexKey(prefix, 1)); bytes.HasPrefix(k, prefix); k, v = c.Next() {
+		if err := fn(bytes.Clone(k), v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // HashOf returns the hash of an identity.
 func HashOf(identity string) uint32 { return hashIdentity(identity) }
 
 // EmptyIndex makes the index say that no delivery has an identity.
 func EmptyIndex(ctx context.Context, l *Ledger, zap string) error {
 	return l.update(ctx, func(w writeTx) error {
-		index := indexOf(w.Tx, zap)
-		return index.ForEach(func(k, v []byte) error {
-			payload, err := unseal(k, v)
+		return eachHashes(w.Tx, zap, func(k, v []byte) error {
+			h, err := decodeHashes(k, v)
 			if err != nil {
 				return err
 			}
-			b := append(newSeal(len(payload)), payload...)
-			clear(b[len(b)-4*((len(payload)-sealHead-1-8)/4):])
-			return index.Put(k, finishSeal(k, b))
+			h.chunk, h.list = bytes.Clone(h.chunk), make([]byte, len(h.list))
+			return indexOf(w.Tx).Put(k, encodeHashes(k, h))
 		})
 	})
 }
+
+// IndexIsWhole reports whether the index has a valid mark for a zap.
+func IndexIsWhole(t *testing.T, l *Ledger, zap string, by Identifier) (is bool) {
+	t.Helper()
+	err := l.view(t.Context(), func(tx *bbolt.Tx) error {
+		if index := indexOf(tx); index != nil {
+			mark := indexKey(indexPrefix(zap), 0)
+			is = whole(bucketOf(tx, zap), mark, index.Get(mark), by.version())
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return is
+}
+
+// KeysAtOnce is the most known keys that a transaction takes.
+const KeysAtOnce = keysAtOnce
+
+// DamageIndex changes a bit of each hash that the index has of a zap.
+func DamageIndex(ctx context.Context, l *Ledger, zap string) error {
+	return l.update(ctx, func(w writeTx) error {
+		return eachHashes(w.Tx, zap, func(k, v []byte) error {
+			v = bytes.Clone(v)
+			v[len(v)-1] ^= 1
+			return indexOf(w.Tx).Put(k, v)
+		})
+	})
+}
+
+// PathOf returns the path of a ledger's file.
+func PathOf(l *Ledger) string { return l.path }

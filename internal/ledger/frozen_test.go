@@ -162,11 +162,13 @@ func frozenText(t *testing.T, schema int) string {
 }
 
 // migrated turns the dump of a frozen file of schema 4 into that after migration: deliveries
-// validated in shadow mode are no longer called sent.
+// validated in shadow mode are no longer called sent, and hours count rows.
 func migrated(frozen string) string {
 	return strings.NewReplacer(
 		"{Waiting:0 Queued:4 Sent:2 Skipped:0 Failed:0 Held:0 Discarded:0}", "{Waiting:0 Queued:4 Sent:0 Skipped:0 Failed:0 Held:0 Discarded:0 Validated:2}",
 		"hour 2026-03-05T15:00:00.000: 2 sent, 0 skipped, 0 failed, 0 held", "hour 2026-03-05T15:00:00.000: 0 sent, 0 skipped, 0 failed, 0 held, 2 validated",
+		// Hours counted attempts, and the first of two actions.
+		"hour 2026-03-05T12:00:00.000: 2 sent, 1 skipped, 2 failed, 2 held", "hour 2026-03-05T12:00:00.000: 0 sent, 1 skipped, 1 failed, 2 held",
 		"  shadowed/1 sent:", "  shadowed/1 validated:", "  shadowed/2 sent:", "  shadowed/2 validated:",
 	).Replace(frozen)
 }

@@ -1,7 +1,9 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"math"
 	"slices"
@@ -131,6 +133,7 @@ type stream struct {
 	ready []listed
 
 	by     Identifier // with Query.Identity
+	hash   uint32     // of Query.Identity
 	wanted string     // Query.Identity as compared
 	error  string     // Query.Error in lower case
 
@@ -155,7 +158,7 @@ func (l *Ledger) streams(ctx context.Context, q Query) ([]*stream, error) {
 	}
 	streams := make([]*stream, len(zaps))
 	for i, zap := range zaps {
-		s := &stream{l: l, zap: zap, query: q, below: math.MaxUint64, until: math.MaxUint64, wanted: foldIdentity(q.Identity), error: strings.ToLower(q.Error)}
+		s := &stream{l: l, zap: zap, query: q, below: math.MaxUint64, until: math.MaxUint64, wanted: foldIdentity(q.Identity), hash: hashIdentity(q.Identity), error: strings.ToLower(q.Error)}
 		if q.Identity != "" && q.Identify != nil {
 			s.by = q.Identify(zap)
 		}
@@ -217,12 +220,19 @@ func (s *stream) fillFrom(tx *bbolt.Tx, want int) error {
 		s.below = 0
 		return nil
 	}
-	first, matches, err := s.nextChunk(tx, b)
+	var index *bbolt.Bucket
+	if s.hash != 0 {
+		index = indexOf(tx)
+	}
+	first, matches, err := s.nextChunk(b, index)
 	if err != nil || first == 0 {
 		s.below = 0
 		return err
 	}
 	ch, err := readChunk(s.l.codec, b, s.zap, first)
+	if err == nil && ch == nil {
+		err = damaged(s.zap, bucketState, first, errMissing)
+	}
 	if err != nil {
 		return err
 	}
@@ -253,20 +263,26 @@ func (s *stream) fillFrom(tx *bbolt.Tx, want int) error {
 
 // nextChunk returns the newest chunk that is left and may have a match, 0 if there is none. matches,
 // unless nil, has the numbers of all deliveries that may match.
-func (s *stream) nextChunk(tx *bbolt.Tx, b *bbolt.Bucket) (first uint64, matches []uint64, err error) {
-	hash, index := hashIdentity(s.query.Identity), indexOf(tx, s.zap)
+func (s *stream) nextChunk(b, index *bbolt.Bucket) (first uint64, matches []uint64, err error) {
+	prefix := indexPrefix(s.zap)
+	if index != nil {
+		mark := indexKey(prefix, 0)
+		if whole(b, mark, index.Get(mark), s.by.version()) {
+			if first, matches, ok := s.nextIndexed(index, prefix); ok {
+				return first, matches, nil
+			}
+		}
+	}
 	cursor := b.Bucket([]byte(bucketState)).Cursor()
 	for k, v := lastBelow(cursor, key(s.below)); k != nil; k, v = cursor.Prev() {
 		if first, err = numberOf(k); err != nil {
 			return 0, nil, damaged(s.zap, bucketState, 0, err)
 		}
-		if hash != 0 {
-			if known, ok := readHashes(index, k, v, s.by.version()); ok {
-				if matches = known.find(hash); len(matches) == 0 {
-					continue
-				}
-				return first, matches, nil
+		if known, ok := readHashes(index, indexKey(prefix, first), v, s.by.version()); ok {
+			if matches = known.find(s.hash); len(matches) == 0 {
+				continue
 			}
+			return first, matches, nil
 		}
 		if s.query.State != 0 || !s.query.Since.IsZero() {
 			sum, err := readSummary(k, v)
@@ -282,24 +298,58 @@ func (s *stream) nextChunk(tx *bbolt.Tx, b *bbolt.Bucket) (first uint64, matches
 	return 0, nil, nil
 }
 
+// nextIndexed is nextChunk for a zap whose index has all chunks; ok is false if the index is damaged.
+func (s *stream) nextIndexed(index *bbolt.Bucket, prefix []byte) (first uint64, matches []uint64, ok bool) {
+	cursor := index.Cursor()
+	for k, v := lastBelow(cursor, indexKey(prefix, s.below)); bytes.HasPrefix(k, prefix); k, v = cursor.Prev() {
+		first := binary.BigEndian.Uint64(k[len(prefix):])
+		if first == 0 {
+			break
+		}
+		h, err := decodeHashes(k, v)
+		if err != nil {
+			return 0, nil, false
+		}
+		if matches = h.find(s.hash); len(matches) > 0 {
+			return first, matches, true
+		}
+	}
+	return 0, nil, true
+}
+
 // withMatches drops the streams that have no match according to the index, in one transaction: most
-// zaps have no delivery of a user.
+// zaps have no delivery of a user. The streams are in the order of their zaps.
 func (l *Ledger) withMatches(ctx context.Context, streams []*stream) (left []*stream, err error) {
 	err = l.view(ctx, func(tx *bbolt.Tx) error {
 		left = nil
+		zaps, index := tx.Bucket([]byte(bucketZaps)), indexOf(tx)
+		if index == nil {
+			left = streams
+			return nil
+		}
+		cursor := index.Cursor()
+		k, v := cursor.First()
 		for _, s := range streams {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			b := bucketOf(tx, s.zap)
+			b := zaps.Bucket([]byte(s.zap))
 			if b == nil || s.by.Hidden {
 				continue
 			}
-			first, _, err := s.nextChunk(tx, b)
-			if err != nil {
-				return err
+			prefix := indexPrefix(s.zap)
+			if !bytes.HasPrefix(k, prefix) {
+				k, v = cursor.Seek(prefix)
 			}
-			if first != 0 {
+			none := bytes.HasPrefix(k, prefix) && whole(b, k, v, s.by.version())
+			for none {
+				if k, v = cursor.Next(); !bytes.HasPrefix(k, prefix) {
+					break
+				}
+				h, err := decodeHashes(k, v)
+				none = err == nil && len(h.find(s.hash)) == 0
+			}
+			if !none {
 				left = append(left, s)
 			}
 		}

@@ -3,8 +3,12 @@ package ledger
 import (
 	"cmp"
 	"encoding/binary"
+	"maps"
+	"math"
 	"slices"
 	"time"
+
+	"go.etcd.io/bbolt"
 )
 
 const (
@@ -101,6 +105,100 @@ func (r *record) mergeOld(now int64) {
 		}
 	}
 	r.hours = merged
+	if r.counted <= now-daysKept {
+		r.counted = 0
+	}
+}
+
+// recount makes the hours of a file of an older release count rows. It cannot count rows that Prune
+// has removed: the hours of their zaps stay as they are until a time on at which nothing was old
+// enough for that, as the oldest finished row of the file shows. Damaged values are skipped; Check
+// reports them.
+func recount(w writeTx) error {
+	codec, err := newCodec()
+	if err != nil {
+		return err
+	}
+	defer codec.close()
+	names, err := zapNames(w.Tx)
+	if err != nil {
+		return err
+	}
+	zaps, oldest := make([]recounted, len(names)), int64(math.MaxInt64)
+	for i, name := range names {
+		z, _, err := readRecord(w.Tx, name)
+		if err != nil {
+			return err
+		}
+		if n := len(z.hours); n > 0 {
+			oldest = min(oldest, (z.hours[n-1].n+1)*time.Hour.Milliseconds())
+		}
+		zaps[i] = recountZap(codec, bucketOf(w.Tx, name), name, z)
+		oldest = min(oldest, zaps[i].oldest)
+	}
+	for i, name := range names {
+		z := &zaps[i]
+		if z.deliveries < z.next-1 && oldest != math.MaxInt64 {
+			z.counted = (oldest+lateness.Milliseconds())/time.Hour.Milliseconds() + 1
+		}
+		for _, h := range z.hours {
+			if h.n < z.counted {
+				z.byRows[h.n] = &h
+			}
+		}
+		z.hours = nil
+		for _, n := range slices.Sorted(maps.Keys(z.byRows)) {
+			z.hours = append(z.hours, *z.byRows[n])
+		}
+		if n := len(z.hours); n > 0 {
+			z.mergeOld(z.hours[n-1].n)
+		}
+		if err := putRecord(w, name, &z.record); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// recounted is a zap's record, with its deliveries counted.
+type recounted struct {
+	record
+	byRows     map[int64]*hour
+	deliveries uint64
+	oldest     int64 // earliest update of a finished delivery in milliseconds
+}
+
+func recountZap(c codec, b *bbolt.Bucket, zap string, r record) recounted {
+	z := recounted{record: r, byRows: map[int64]*hour{}, oldest: math.MaxInt64}
+	cursor := b.Bucket([]byte(bucketState)).Cursor()
+	for k, _ := cursor.First(); k != nil; k, _ = cursor.Next() {
+		first, err := numberOf(k)
+		if err != nil {
+			continue
+		}
+		ch, err := readChunk(c, b, zap, first)
+		if err != nil {
+			continue
+		}
+		for i := range ch.entries {
+			e := &ch.entries[i]
+			if e.tombstone() {
+				continue
+			}
+			z.deliveries++
+			if e.state.done() {
+				z.oldest = min(z.oldest, e.updated)
+			}
+			if outcome, ok := hourCount(e.state); ok && e.next == 0 {
+				n := e.outcomeAt() / time.Hour.Milliseconds()
+				if z.byRows[n] == nil {
+					z.byRows[n] = &hour{n: n}
+				}
+				z.byRows[n].counts[outcome]++
+			}
+		}
+	}
+	return z
 }
 
 // outcomeAt returns when an entry got its current outcome, in milliseconds.

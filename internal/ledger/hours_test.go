@@ -1,8 +1,13 @@
 package ledger_test
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"github.com/rowtap/rowtap/internal/ledger"
 )
@@ -81,6 +86,17 @@ func TestHoursBecomeDays(t *testing.T) {
 		ledger.Hour{At: month.Add(time.Hour), Skipped: 1})
 }
 
+// An hour is kept until the first query of the last week that begins later.
+func TestHoursOfAWeekAreKept(t *testing.T) {
+	l := newFile(t)
+	found, want := countedIn(t, l)
+	start := noon.Truncate(24 * time.Hour).Add(9 * time.Hour)
+	found(start, ledger.Skipped)
+	now := start.Add((7*24 + 1) * time.Hour)
+	found(now, ledger.Skipped)
+	want(ledger.Hour{At: start, Skipped: 1}, ledger.Hour{At: now, Skipped: 1})
+}
+
 // countedIn returns a function that adds rows of a zap in the given states, and one that compares
 // its hours.
 func countedIn(t *testing.T, l *file) (found func(time.Time, ...ledger.State), want func(...ledger.Hour)) {
@@ -101,4 +117,94 @@ func countedIn(t *testing.T, l *file) (found func(time.Time, ...ledger.State), w
 		}
 	}
 	return found, want
+}
+
+// The counts of a week and of a month are those of all rows, whatever has become of them: corrected,
+// replayed, removed by Prune, in a file that was reopened, restored, compacted or migrated.
+func TestCountsAreThoseOfAllRows(t *testing.T) {
+	dir, files := t.TempDir(), 0
+	check(t, 40, func(t *rapid.T) {
+		files++
+		m := &model{t: t, path: filepath.Join(dir, fmt.Sprintf("%d.db", files)), now: noon, zaps: map[string]*modelZap{}, jumps: true}
+		m.open()
+		m.beginAt(995)
+		t.Repeat(map[string]func(*rapid.T){
+			"commit": m.commit, "change": m.change, "finish": m.finish, "send": m.finish, "move": m.move, "prune": m.prune, "rename": m.rename,
+			"reopen": m.reopen, "compact": m.compact, "restore": m.restore, "": m.compareCounts,
+		})
+		must(t, m.l.Close())
+		must(t, os.Remove(m.path))
+	})
+}
+
+// compareCounts compares the counts from an hour of the last week on, and from a UTC day of the last
+// month on, with a count of all outcomes.
+func (m *model) compareCounts(*rapid.T) {
+	week := time.Duration(rapid.IntRange(0, 7*24+1).Draw(m.t, "hours of a week")) * time.Hour
+	month := time.Duration(rapid.IntRange(0, 30*24+1).Draw(m.t, "hours of a month")) * time.Hour
+	for _, from := range []time.Time{m.now.Add(-week).Truncate(time.Hour), m.now.Add(-month).Truncate(24 * time.Hour)} {
+		for name, z := range m.zaps {
+			var want ledger.Hour
+			for _, h := range z.hours() {
+				addHour(&want, h, from)
+			}
+			stored, _, err := m.l.Zap(m.t.Context(), name)
+			must(m.t, err)
+			var got ledger.Hour
+			for _, h := range stored.Hours {
+				addHour(&got, h, from)
+			}
+			if got != want || !stored.CountedFrom.IsZero() {
+				m.t.Fatalf("at %s, zap %s has %+v since %s, want %+v", m.now, name, got, from, want)
+			}
+		}
+	}
+}
+
+func addHour(sum *ledger.Hour, h ledger.Hour, from time.Time) {
+	if h.At.Before(from) {
+		return
+	}
+	sum.Sent, sum.Skipped, sum.Failed = sum.Sent+h.Sent, sum.Skipped+h.Skipped, sum.Failed+h.Failed
+	sum.Held, sum.Validated = sum.Held+h.Held, sum.Validated+h.Validated
+}
+
+// The migration of an older release's file counts its rows. Of those that were removed it has only
+// what that release counted, so it says from when on its counts are complete.
+func TestOlderFilesAreCounted(t *testing.T) {
+	l := newFile(t)
+	found, want := countedIn(t, l)
+	hour := func(days, hours int) time.Time {
+		return noon.Truncate(24 * time.Hour).Add(time.Duration(24*days+hours) * time.Hour)
+	}
+	found(hour(0, 1), ledger.Skipped)
+	found(hour(3, 1), ledger.Skipped, ledger.Held)
+	found(hour(4, 1), ledger.Queued)
+	must(t, l.Finish(t.Context(), "a", outcomes(ledger.Outcome{State: ledger.Sent}, 4), hour(4, 2)))
+	rows := []ledger.Hour{{At: hour(0, 1), Skipped: 1}, {At: hour(3, 1), Skipped: 1, Held: 1}, {At: hour(4, 2), Sent: 1}}
+	migrate := func(counted time.Time) {
+		t.Helper()
+		must(t, ledger.SetHours(t.Context(), l.Ledger, "a", map[time.Time]int64{hour(3, 0): 7, hour(4, 2): 9}))
+		must(t, ledger.Recount(t.Context(), l.Ledger))
+		l.reopen()
+		if z := l.zap("a"); !z.CountedFrom.Equal(counted) {
+			t.Errorf("counted from %s, want %s", z.CountedFrom, counted)
+		}
+	}
+	migrate(time.Time{})
+	want(rows...)
+
+	_, err := l.Prune(t.Context(), hour(1, 0), 1000)
+	must(t, err)
+	migrate(hour(3, 1).Add(13 * time.Hour)) // the oldest row that is left, and half a day
+	want(ledger.Hour{At: hour(3, 0), Sent: 7}, rows[1], rows[2])
+
+	found(hour(20, 0), ledger.Skipped)
+	if z := l.zap("a"); z.CountedFrom.IsZero() {
+		t.Error("counts of the last 31 days are complete after 17 days")
+	}
+	found(hour(36, 0), ledger.Skipped)
+	if z := l.zap("a"); !z.CountedFrom.IsZero() {
+		t.Errorf("counted from %s, after more than 31 days", z.CountedFrom)
+	}
 }

@@ -13,15 +13,20 @@ import (
 
 // The index of identities finds the deliveries of a user without decoding all chunks. It is derived
 // from the other values: it is in no sum, in no mirror, and can be dropped. The bucket "identities"
-// has one bucket per zap, with one value per chunk of the zap's bucket state, under the same key: a
-// 32-bit hash per delivery. A search reads the hashes of all chunks, 4 MB for 1,000,000 deliveries,
-// and decodes the chunks with a match.
+// has one value per chunk of a zap's bucket state, under the zap's name and the same key: a 32-bit
+// hash per delivery. A search reads the hashes of all chunks, 4 MB for 1,000,000 deliveries, and
+// decodes the chunks with a match.
 //
 // A tree from hashes to deliveries would be slower to keep up to date, because the hashes of an
 // upload of 1,000 rows are in 1,000 pages. Here they are in one value, and no decision writes it:
 // [Ledger.IndexIdentities] does, from time to time. A value contains the checksum of the chunk that
 // it was made from, so an outdated one is recognized, and its chunk is searched without it. This
 // covers a file of an older release, a restored backup, and the copy of a mirrored state.
+//
+// With 10,000 zaps, a search would spend most of its time in opening their buckets to compare these
+// checksums. So a zap's bucket has a sequence, which each decision increments and which bbolt stores
+// next to its name. Once all values of a zap are up to date, a mark in the index has that sequence.
+// While the mark is valid, the zap is searched by the index alone, which is read in its order.
 
 const bucketIdentities = "identities"
 
@@ -82,25 +87,53 @@ func encodeHashes(key []byte, h hashes) []byte {
 	return finishSeal(key, append(b, h.list...))
 }
 
-// readHashes returns the value of a stored chunk in the index. ok is false if there is none, or one
-// of another content or Identifier, or a damaged one: then the chunk must be searched without it.
-func readHashes(index *bbolt.Bucket, key, chunk []byte, version uint64) (h hashes, ok bool) {
-	if index == nil {
-		return hashes{}, false
+// decodeHashes is the inverse of encodeHashes. The result is only valid during the transaction.
+func decodeHashes(key, value []byte) (h hashes, err error) {
+	payload, err := unseal(key, value)
+	if err == nil && len(payload) < sealHead+1+8 {
+		err = errMalformed
 	}
-	payload, err := unseal(key, index.Get(key))
-	if err != nil || len(payload) < sealHead+1+8 {
-		return hashes{}, false
+	if err != nil {
+		return hashes{}, err
 	}
 	h.chunk, payload = payload[:sealHead], payload[sealHead:]
 	h.made, payload = payload[0] != 0, payload[1:]
 	h.version, payload = binary.LittleEndian.Uint64(payload), payload[8:]
 	base, n := binary.Uvarint(payload)
 	if n <= 0 {
-		return hashes{}, false
+		return hashes{}, errMalformed
 	}
 	h.base, h.list = base, payload[n:]
-	return h, bytes.Equal(h.chunk, chunkSum(chunk)) && (!h.made || h.version == version)
+	return h, nil
+}
+
+// readHashes returns the value of a stored chunk in the index. ok is false if there is none, or one
+// of another content or Identifier, or a damaged one: then the chunk must be searched without it.
+func readHashes(index *bbolt.Bucket, key, chunk []byte, version uint64) (h hashes, ok bool) {
+	if index == nil {
+		return hashes{}, false
+	}
+	h, err := decodeHashes(key, index.Get(key))
+	return h, err == nil && bytes.Equal(h.chunk, chunkSum(chunk)) && (!h.made || h.version == version)
+}
+
+// indexPrefix is what the keys of a zap in the index begin with. Names have no zero bytes.
+func indexPrefix(zap string) []byte { return append([]byte(zap), 0) }
+
+// indexKey is the key of a chunk in the index; that of 0 is the key of the mark, before the chunks.
+func indexKey(prefix []byte, first uint64) []byte {
+	return binary.BigEndian.AppendUint64(bytes.Clone(prefix), first)
+}
+
+func encodeMark(k []byte, sequence, version uint64) []byte {
+	b := binary.LittleEndian.AppendUint64(newSeal(16), sequence)
+	return finishSeal(k, binary.LittleEndian.AppendUint64(b, version))
+}
+
+// whole reports whether the index has the hashes of all chunks of a zap, and nothing else. mark is
+// the value under its key for 0.
+func whole(zap *bbolt.Bucket, k, mark []byte, version uint64) bool {
+	return mark != nil && bytes.Equal(mark, encodeMark(k, zap.Sequence(), version))
 }
 
 // find returns the numbers of the deliveries with a hash, in order.
@@ -127,31 +160,36 @@ func (h hashes) of(c *chunk) bool {
 	return true
 }
 
-// indexOf returns the bucket of a zap in the index, nil if there is none.
-func indexOf(tx *bbolt.Tx, zap string) *bbolt.Bucket {
-	all := tx.Bucket([]byte(bucketIdentities))
-	if all == nil {
-		return nil
-	}
-	return all.Bucket([]byte(zap))
-}
+// indexOf returns the bucket of the index, nil if there is none.
+func indexOf(tx *bbolt.Tx) *bbolt.Bucket { return tx.Bucket([]byte(bucketIdentities)) }
 
 // forget removes the hashes of a chunk from the index. Decisions that remove identities or change
 // rows call it; after all others the hashes are just outdated.
 func (w writeTx) forget(zap string, first uint64) error {
-	index := indexOf(w.Tx, zap)
+	index := indexOf(w.Tx)
 	if index == nil {
 		return nil
 	}
-	return index.Delete(key(first))
+	return index.Delete(indexKey(indexPrefix(zap), first))
 }
 
 // forgetZap removes a zap from the index.
 func (w writeTx) forgetZap(zap string) error {
-	if indexOf(w.Tx, zap) == nil {
+	index, prefix := indexOf(w.Tx), indexPrefix(zap)
+	if index == nil {
 		return nil
 	}
-	return w.Bucket([]byte(bucketIdentities)).DeleteBucket([]byte(zap))
+	var all [][]byte
+	c := index.Cursor()
+	for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
+		all = append(all, bytes.Clone(k))
+	}
+	for _, k := range all {
+		if err := index.Delete(k); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // IndexIdentities brings the index of identities up to date, in short transactions. It processes
@@ -165,12 +203,15 @@ func (l *Ledger) IndexIdentities(ctx context.Context, identify func(zap string) 
 	}
 	var all []indexed
 	for _, zap := range zaps {
-		found, n, err := l.unindexed(ctx, zap, identify(zap), limit-done)
+		one, err := l.unindexed(ctx, zap, identify(zap), limit-done)
 		if err != nil {
 			return 0, fmt.Errorf("index the identities of zap %s: %w", zap, err)
 		}
-		all = append(all, found...)
-		if done += n; done >= limit {
+		if one.cost == 0 {
+			continue
+		}
+		all = append(all, one)
+		if done += one.cost; done >= limit {
 			break
 		}
 	}
@@ -194,82 +235,105 @@ func (l *Ledger) IndexIdentities(ctx context.Context, identify func(zap string) 
 // chunkCost is how many deliveries a chunk counts as, besides its own, because it is a value.
 const chunkCost = 100
 
-// indexed is the hashes of a chunk, to be stored; without a list, to be removed.
+// indexed is what is to be stored in the index of a zap.
 type indexed struct {
-	zap   string
-	first uint64
-	hashes
+	zap      string
+	hidden   bool              // nothing: what it has is removed
+	chunks   map[uint64]hashes // by first number
+	whole    bool              // nothing else is outdated
+	sequence uint64            // of the zap when it was read
+	version  uint64            // of the Identifier
+	cost     int               // what it counts against the limit; 0: nothing is to be stored
 }
 
-// index stores the hashes of a chunk, unless the chunk has changed since.
+// index stores the hashes of chunks, except of those that have changed since.
 func (w writeTx) index(one indexed) error {
-	b, k := bucketOf(w.Tx, one.zap), key(one.first)
-	if b == nil {
-		return nil
+	b := bucketOf(w.Tx, one.zap)
+	if one.hidden || b == nil {
+		return w.forgetZap(one.zap)
 	}
-	if chunk := b.Bucket([]byte(bucketState)).Get(k); chunk == nil || one.list == nil {
-		return w.forget(one.zap, one.first)
-	} else if !bytes.Equal(chunkSum(chunk), one.chunk) {
-		return nil
-	}
-	all, err := w.CreateBucketIfNotExists([]byte(bucketIdentities))
+	index, err := w.CreateBucketIfNotExists([]byte(bucketIdentities))
 	if err != nil {
 		return err
 	}
-	index, err := bucketIn(all, one.zap)
-	if err != nil {
-		return err
+	state, prefix := b.Bucket([]byte(bucketState)), indexPrefix(one.zap)
+	for first, h := range one.chunks {
+		if !bytes.Equal(chunkSum(state.Get(key(first))), h.chunk) {
+			continue
+		}
+		k := indexKey(prefix, first)
+		if err := index.Put(k, encodeHashes(k, h)); err != nil {
+			return err
+		}
 	}
-	return index.Put(k, encodeHashes(k, one.hashes))
+	if !one.whole {
+		return nil
+	}
+	mark := indexKey(prefix, 0) // not valid if the zap has changed since
+	return index.Put(mark, encodeMark(mark, one.sequence, one.version))
 }
 
 // unindexed returns the hashes of chunks of a zap whose stored ones are outdated, with at least
-// limit deliveries if there are as many, and what counts against the limit. Of a zap that hides its
-// identities, it returns what is to be removed.
-func (l *Ledger) unindexed(ctx context.Context, zap string, by Identifier, limit int) (all []indexed, deliveries int, err error) {
+// limit deliveries if there are as many.
+func (l *Ledger) unindexed(ctx context.Context, zap string, by Identifier, limit int) (one indexed, err error) {
+	one = indexed{zap: zap, hidden: by.Hidden, version: by.version()}
 	var outdated []uint64
 	err = l.view(ctx, func(tx *bbolt.Tx) error {
-		outdated, err = outdatedHashes(tx, zap, by, limit/chunkCost+1)
+		b, index, mark := bucketOf(tx, zap), indexOf(tx), indexKey(indexPrefix(zap), 0)
+		var known []byte // its first value
+		if index != nil {
+			if k, v := index.Cursor().Seek(mark); bytes.HasPrefix(k, indexPrefix(zap)) {
+				known = v
+			}
+		}
+		switch {
+		case by.Hidden && known != nil:
+			one.cost = chunkCost
+		case by.Hidden || b == nil || whole(b, mark, known, one.version):
+		default:
+			one.sequence, one.cost = b.Sequence(), chunkCost
+			most := limit/chunkCost + 1
+			outdated, err = outdatedHashes(b, index, zap, one.version, most)
+			one.whole = len(outdated) < most
+		}
 		return err
 	})
-	for _, first := range outdated {
-		if err != nil || deliveries >= limit {
+	for i, first := range outdated {
+		if err == nil && i > 0 && one.cost >= limit {
+			one.whole = false
 			break
 		}
-		one := indexed{zap: zap, first: first}
-		if !by.Hidden {
-			err = l.view(ctx, func(tx *bbolt.Tx) (err error) {
-				one.hashes, err = l.hashesOf(tx, zap, first, by)
-				return err
-			})
+		var h hashes
+		err = l.view(ctx, func(tx *bbolt.Tx) (err error) {
+			h, err = l.hashesOf(tx, zap, first, by)
+			return err
+		})
+		if err != nil {
+			break
 		}
-		all = append(all, one)
-		deliveries += len(one.list)/4 + chunkCost
+		if h.list == nil {
+			continue
+		}
+		if one.chunks == nil {
+			one.chunks, one.cost = map[uint64]hashes{}, 0
+		}
+		one.chunks[first] = h
+		one.cost += len(h.list)/4 + chunkCost
 	}
-	return all, deliveries, err
+	return one, err
 }
 
 // outdatedHashes returns the chunks of a zap whose hashes are outdated, at most limit.
-func outdatedHashes(tx *bbolt.Tx, zap string, by Identifier, limit int) (outdated []uint64, err error) {
-	b, index := bucketOf(tx, zap), indexOf(tx, zap)
-	if b == nil || by.Hidden && index == nil {
-		return nil, nil
-	}
-	cursor := b.Bucket([]byte(bucketState)).Cursor()
-	if by.Hidden {
-		cursor = index.Cursor()
-	}
+func outdatedHashes(b, index *bbolt.Bucket, zap string, version uint64, limit int) (outdated []uint64, err error) {
+	prefix, cursor := indexPrefix(zap), b.Bucket([]byte(bucketState)).Cursor()
 	for k, v := cursor.First(); k != nil && len(outdated) < limit; k, v = cursor.Next() {
 		first, err := numberOf(k)
 		if err != nil {
 			return nil, damaged(zap, bucketState, 0, err)
 		}
-		if !by.Hidden {
-			if _, ok := readHashes(index, k, v, by.version()); ok {
-				continue
-			}
+		if _, ok := readHashes(index, indexKey(prefix, first), v, version); !ok {
+			outdated = append(outdated, first)
 		}
-		outdated = append(outdated, first)
 	}
 	return outdated, nil
 }

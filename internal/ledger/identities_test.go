@@ -209,6 +209,127 @@ func TestTheIndexHasDeliveriesOfOlderReleases(t *testing.T) {
 	}
 }
 
+// Every decision about a zap ends the mark that its index is complete, and the next update sets it
+// again. Decisions about other zaps do not.
+func TestTheMarkEndsWithADecision(t *testing.T) {
+	f := newFile(t)
+	f.commit(signups, pollOf(1, "qqqkhw"))
+	f.commit("other", pollOf(1, "q"))
+	isWhole := func(zap string) bool {
+		t.Helper()
+		return ledger.IndexIsWhole(t, f.Ledger, zap, byCell(zap))
+	}
+	edited := sheetRow(9)
+	for what, decide := range map[string]func() error{
+		"a poll": func() error { f.commit(signups, pollOf(7, "q")); return nil },
+		"an edit": func() error {
+			f.commit(signups, ledger.Poll{At: noon, Header: header, Changes: []ledger.Change{{Delivery: 6, Row: &edited}}})
+			return nil
+		},
+		"a start": func() error { return f.Start(t.Context(), signups, uploadOf(1), ledger.Hides{}, noon) },
+		"a finish": func() error {
+			return f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Failed}, 2), noon)
+		},
+		"a pause": func() error { return f.SetPaused(t.Context(), signups, true, "", noon) },
+		"a release": func() error {
+			_, err := f.Move(t.Context(), signups, []uint64{5}, []ledger.State{ledger.Held}, ledger.Queued, "", noon)
+			return err
+		},
+		"a prune": func() error { _, err := f.Prune(t.Context(), noon.Add(24*time.Hour), 1000); return err },
+	} {
+		f.index(byCell)
+		f.reopen()
+		if !isWhole(signups) || !isWhole("other") {
+			t.Errorf("before %s, the indexes are not whole", what)
+		}
+		must(t, decide())
+		if isWhole(signups) || !isWhole("other") {
+			t.Errorf("after %s, the index is whole: %t; that of another zap: %t", what, isWhole(signups), isWhole("other"))
+		}
+	}
+	f.index(byCell)
+	if ledger.IndexIsWhole(t, f.Ledger, signups, ledger.Identifier{Version: 1, Make: byCell("").Make}) {
+		t.Error("the index is whole for another mapping")
+	}
+}
+
+// A decision while the index is made leaves it without a mark.
+func TestADecisionWhileTheIndexIsMade(t *testing.T) {
+	f := newFile(t)
+	f.commit("other", pollOf(1, "q"))
+	f.commit(signups, pollOf(1, "q"))
+	f.index(func(zap string) ledger.Identifier {
+		if zap == signups { // other was read
+			f.commit("other", pollOf(2, "q"))
+		}
+		return byCell(zap)
+	})
+	if ledger.IndexIsWhole(t, f.Ledger, "other", byCell("")) || !ledger.IndexIsWhole(t, f.Ledger, signups, byCell("")) {
+		t.Error("the index has a mark for the zap that has changed, or none for the other one")
+	}
+}
+
+// A damaged value of the index is not used.
+func TestADamagedIndexIsNotUsed(t *testing.T) {
+	f := newFile(t)
+	f.commit(signups, pollOf(1, "qq"))
+	f.commit("other", pollOf(1, "q"))
+	f.index(byCell)
+	must(t, ledger.DamageIndex(t.Context(), f.Ledger, signups))
+	if got := f.found("user1@example.com", byCell); !slices.Equal(got, []string{"other/1", "signups/1"}) {
+		t.Errorf("found %v, want one in each zap", got)
+	}
+}
+
+// Searches are right at any time after a takeover: in a standby, while its index is made in small
+// transactions, and in the copy of the machine that was active, whose index becomes outdated.
+func TestSearchesAfterATakeover(t *testing.T) {
+	c := newCached(t)
+	for range 3 {
+		c.commit(signups, pollOf(1, strings.Repeat("q", 1000)))
+	}
+	c.commit("other", pollOf(1, "q"))
+	identity := "user1@example.com"
+	check := func(what string, l *ledger.Ledger, want ...string) {
+		t.Helper()
+		ds, err := l.Deliveries(t.Context(), ledger.Query{Identity: identity, Identify: byCell})
+		must(t, err)
+		if got := ids(ds); !slices.Equal(got, want) {
+			t.Errorf("%s: found %v, want %v", what, got, want)
+		}
+	}
+	all := []string{"other/1", "signups/2001", "signups/1001", "signups/1"}
+	_, err := c.IndexIdentities(t.Context(), byCell, 1<<20)
+	must(t, err)
+	check("active", c.Ledger, all...)
+	standby := c.follower()
+	check("standby", standby, all...)
+	must(t, c.Close())
+	path := ledger.PathOf(standby)
+	must(t, standby.Close())
+	now := c.m.active(t, path)
+	steps := 0
+	for done := 1; done > 0; steps++ {
+		check(fmt.Sprintf("%d steps after the takeover", steps), now, all...)
+		done, err = now.IndexIdentities(t.Context(), byCell, 1)
+		must(t, err)
+	}
+	if steps != 7 {
+		t.Errorf("%d steps for 4 chunks and 2 marks, want 7 with one that found nothing to do", steps)
+	}
+	from := c.m.commit
+	must(t, now.Start(t.Context(), signups, uploadOf(1001), ledger.Hides{}, noon))
+	must(t, now.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Sent, Identity: "asha@example.com"}, 1001), noon))
+	former := cacheAt(t, c.path)
+	must(t, former.Follow(t.Context(), c.m.position(), c.m.since(from)))
+	all = []string{"other/1", "signups/2001", "signups/1"}
+	check("active, after a change", now, all...)
+	check("the former active", former, all...)
+	identity = "asha@example.com"
+	check("the former active", former, "signups/1001")
+	must(t, now.Close())
+}
+
 // index brings a part of the index of identities up to date.
 func (m *model) index(*rapid.T) {
 	_, err := m.l.IndexIdentities(m.t.Context(), m.identify, rapid.IntRange(1, 3000).Draw(m.t, "indexed"))

@@ -18,7 +18,8 @@ import (
 // taken, and decides in [Ledger.Commit] and [Ledger.Queue] whether a row repeats one.
 type Keys struct {
 	// By names the key columns; nil: the zap has no key. Keys that are stored for other columns are
-	// replaced by All.
+	// replaced by All. Most of a great many known keys are recorded before the poll, in transactions
+	// of their own; a poll that is interrupted then begins again.
 	By []string
 	// Skip makes new and changed rows that would be queued Skipped if their key is taken by another
 	// row. Without it, keys are recorded only if they were before.
@@ -299,23 +300,150 @@ func (e *edit) queue(en *entry, n uint64) (reason string, err error) {
 	return reason, nil
 }
 
-// useKeys brings the stored keys up to date with a poll, whose first new row is delivery first.
-func (e *edit) useKeys(k Keys) error {
-	known := k.Known
-	if k.By == nil || !slices.Equal(e.record.keyedBy, k.By) {
-		if e.record.keyedBy != nil {
-			if err := e.dropKeys(); err != nil {
-				return err
+// Each transaction before that of a poll takes at most so many keys, or removes so many pages of
+// them, so that others do not wait: with a million keys, one transaction would take a second.
+const (
+	keysAtOnce     = 25_000
+	keyPagesAtOnce = 2_000
+)
+
+// stageKeys does most of what useKeys would do with many keys, in transactions before that of the
+// poll, and returns what is left. It removes the keys of other columns, or of a poll that was
+// interrupted; the zap has no key columns from then until the poll is committed. Then it records
+// the keys that are taken for good: those of rows that were there at the start or were sent.
+func (l *Ledger) stageKeys(ctx context.Context, zap string, k *Keys) (*Keys, error) {
+	stored, _, err := l.record(ctx, zap)
+	if err != nil {
+		return nil, err
+	}
+	left := &Keys{By: k.By, Skip: k.Skip, Known: k.Known}
+	begins := !k.are(stored.keyedBy)
+	if begins {
+		if err := l.clearKeys(ctx, zap); err != nil || k.By == nil || !k.Skip {
+			return left, err
+		}
+		left.Known = append(k.All(), k.Known...)
+	}
+	if len(left.Known) <= keysAtOnce {
+		return left, nil
+	}
+	var staged []KnownKey
+	known := left.Known
+	err = l.view(ctx, func(tx *bbolt.Tx) error {
+		staged, left.Known = nil, nil
+		e := l.reading(tx, zap, stored)
+		for _, one := range known {
+			h := holdsSent
+			if one.Delivery != 0 {
+				if h, err = e.holdOf(one.Delivery); err != nil {
+					return err
+				}
+			}
+			if h == holdsSent && (begins || one.Delivery == 0) {
+				staged = append(staged, one)
+			} else {
+				left.Known = append(left.Known, one)
 			}
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	sortKeys(staged)
+	for part := range slices.Chunk(staged, keysAtOnce) {
+		err := l.edit(ctx, zap, true, func(e *edit) error {
+			for _, one := range part {
+				if err := e.stage(one); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return left, nil
+}
+
+// are reports whether the keys are those of the stored columns.
+func (k *Keys) are(stored []string) bool { return k.By != nil && slices.Equal(stored, k.By) }
+
+// reading returns an edit that only reads a zap.
+func (l *Ledger) reading(tx *bbolt.Tx, zap string, stored record) *edit {
+	return &edit{codec: l.codec, tx: writeTx{Tx: tx}, name: zap, bucket: bucketOf(tx, zap), record: stored}
+}
+
+func sortKeys(known []KnownKey) {
+	slices.SortFunc(known, func(a, b KnownKey) int { return cmp.Or(cmp.Compare(a.Sum, b.Sum), cmp.Compare(a.Delivery, b.Delivery)) })
+}
+
+// stage records a key that is taken for good.
+func (e *edit) stage(k KnownKey) error {
+	keys, err := e.page(pageOf(k.Sum))
+	if err != nil {
+		return err
+	}
+	o := keys.owner(k.Sum)
+	switch {
+	case k.Delivery == 0 && !o.start:
+		o.start = true
+	case k.Delivery != 0 && len(o.deliveries) == 0:
+		o.deliveries = []uint64{k.Delivery}
+	default:
+		return nil
+	}
+	return e.setOwner(k.Sum, o)
+}
+
+// clearKeys removes all keys of a zap and the names of their columns.
+func (l *Ledger) clearKeys(ctx context.Context, zap string) error {
+	for {
+		var pages [][]byte
+		keyed := false
+		err := l.view(ctx, func(tx *bbolt.Tx) error {
+			stored, ok, err := readRecord(tx, zap)
+			if err != nil || !ok {
+				return err
+			}
+			pages, keyed = nil, stored.keyedBy != nil
+			if b := bucketOf(tx, zap).Bucket([]byte(bucketKeys)); b != nil {
+				c := b.Cursor()
+				for k, _ := c.First(); k != nil && len(pages) < keyPagesAtOnce; k, _ = c.Next() {
+					pages = append(pages, slices.Clone(k))
+				}
+			}
+			return nil
+		})
+		if err != nil || !keyed && len(pages) == 0 {
+			return err
+		}
+		err = l.edit(ctx, zap, false, func(e *edit) error {
+			e.record.keyedBy = nil
+			for _, k := range pages {
+				if err := e.remove(bucketKeys, k); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// useKeys brings the stored keys up to date with a poll, after stageKeys.
+func (e *edit) useKeys(k *Keys) error {
+	if !k.are(e.record.keyedBy) {
 		if k.By == nil || !k.Skip {
 			return nil
 		}
 		e.record.keyedBy = slices.Clone(k.By)
-		known = append(k.All(), known...)
 	}
-	known = slices.Clone(known)
-	slices.SortFunc(known, func(a, b KnownKey) int { return cmp.Or(cmp.Compare(a.Sum, b.Sum), cmp.Compare(a.Delivery, b.Delivery)) })
+	known := slices.Clone(k.Known)
+	sortKeys(known)
 	for _, one := range known {
 		if err := e.know(one); err != nil {
 			return err
@@ -353,26 +481,6 @@ func (e *edit) know(k KnownKey) error {
 	return nil
 }
 
-// dropKeys removes all stored keys.
-func (e *edit) dropKeys() error {
-	e.record.keyedBy, e.keys = nil, keysEdit{}
-	b := e.sub(bucketKeys)
-	if b == nil {
-		return nil
-	}
-	var all [][]byte
-	err := b.ForEach(func(k, _ []byte) error {
-		all = append(all, slices.Clone(k))
-		return nil
-	})
-	for _, k := range all {
-		if err == nil {
-			err = e.remove(bucketKeys, k)
-		}
-	}
-	return err
-}
-
 // forget gives up the key of a delivery that is removed, or gets another key, unless it is queued or
 // was sent.
 func (e *edit) forget(n uint64, en *entry) error {
@@ -398,7 +506,7 @@ func (l *Ledger) SentKeys(ctx context.Context, zap string, by []string) (keys ma
 			return err
 		}
 		keys, ok = map[uint64]bool{}, true
-		e := &edit{codec: l.codec, tx: writeTx{Tx: tx}, name: zap, bucket: bucketOf(tx, zap), record: record}
+		e := l.reading(tx, zap, record)
 		b := e.sub(bucketKeys)
 		if b == nil {
 			return nil

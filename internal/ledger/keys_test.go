@@ -1,10 +1,12 @@
 package ledger_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -93,7 +95,16 @@ func TestKeysAreTakenOnce(t *testing.T) {
 		m := &keyModel{start: map[uint64]bool{}}
 		// Keys of one page, and of others.
 		key := rapid.SampledFrom([]uint64{1, 2, 1<<48 - 1, 1 << 48, 5<<48 | 7, 1<<64 - 1})
-		first := true
+		first, by := true, []string{"Email"}
+		many := func() (all []ledger.KnownKey) { // sometimes too many for one transaction
+			if rapid.IntRange(0, 9).Draw(t, "many keys") > 0 {
+				return nil
+			}
+			for i := range uint64(ledger.KeysAtOnce + 1) {
+				all = append(all, ledger.KnownKey{Sum: i%2500<<48 | i<<8})
+			}
+			return all
+		}
 		for next := rapid.IntRange(0, 1500).Draw(t, "earlier rows"); len(m.rows) < next; {
 			m.rows = append(m.rows, &keyedRow{state: ledger.Skipped})
 		}
@@ -132,7 +143,10 @@ func TestKeysAreTakenOnce(t *testing.T) {
 			"poll": func(t *rapid.T) {
 				now = now.Add(time.Minute)
 				p := pollOf(1, "")
-				p.At, p.Keys = now, &ledger.Keys{By: []string{"Email"}, Skip: true, All: func() []ledger.KnownKey { return nil }}
+				p.At, p.Keys = now, &ledger.Keys{By: by, Skip: true, All: func() []ledger.KnownKey { return nil }}
+				if first {
+					p.Keys.Known = many()
+				}
 				if first || rapid.Bool().Draw(t, "old rows gain keys") {
 					k := key.Draw(t, "key of an old row")
 					p.Keys.Known = append(p.Keys.Known, ledger.KnownKey{Sum: k})
@@ -167,6 +181,33 @@ func TestKeysAreTakenOnce(t *testing.T) {
 					m.rows = append(m.rows, r)
 					p.New = append(p.New, n)
 				}
+				_, err := l.Commit(t.Context(), zap, p)
+				must(t, err)
+			},
+			"other columns": func(t *rapid.T) {
+				if first {
+					return
+				}
+				now = now.Add(time.Minute)
+				by = []string{by[0] + "x"}
+				p := pollOf(1, "")
+				p.At, p.Keys = now, &ledger.Keys{By: by, Skip: true, All: func() []ledger.KnownKey {
+					all := many()
+					for k := range m.start {
+						all = append(all, ledger.KnownKey{Sum: k})
+					}
+					for i, r := range m.rows {
+						clear(r.claimed)
+						if r.key == 0 || r.pruned {
+							continue
+						}
+						all = append(all, ledger.KnownKey{Sum: r.key, Delivery: uint64(i) + 1})
+						if r.state == ledger.Queued || r.wasSent {
+							r.claimed[r.key] = true
+						}
+					}
+					return all
+				}}
 				_, err := l.Commit(t.Context(), zap, p)
 				must(t, err)
 			},
@@ -242,7 +283,7 @@ func TestKeysAreTakenOnce(t *testing.T) {
 		if wrong, err := l.Check(t.Context()); err != nil || len(wrong) > 0 {
 			t.Fatalf("check: %v, %v", wrong, err)
 		}
-		if keys, ok, err := l.SentKeys(t.Context(), zap, []string{"Email"}); err != nil || ok == first {
+		if keys, ok, err := l.SentKeys(t.Context(), zap, by); err != nil || ok == first {
 			t.Fatalf("sent keys: %t, %v", ok, err)
 		} else if ok {
 			for _, k := range []uint64{1, 2, 1<<48 - 1, 1 << 48, 5<<48 | 7, 1<<64 - 1} {
@@ -255,4 +296,90 @@ func TestKeysAreTakenOnce(t *testing.T) {
 		must(t, l.Close())
 		must(t, os.Remove(path))
 	})
+}
+
+// endsAfter is a context that ends after so many looks at it.
+type endsAfter struct {
+	context.Context
+	looks *int
+}
+
+func (c endsAfter) Err() error {
+	if *c.looks--; *c.looks < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// A first read of many keys takes several transactions. If it is interrupted, the next one begins
+// again, and does not keep the keys of rows that are no longer there.
+func TestAnInterruptedFirstReadOfKeys(t *testing.T) {
+	var keys []ledger.KnownKey
+	for i := range uint64(2*ledger.KeysAtOnce + 1) {
+		keys = append(keys, ledger.KnownKey{Sum: i%2500<<48 | i<<8 | 1})
+	}
+	read := func(ctx context.Context, f *file, known []ledger.KnownKey, new ...ledger.KnownKey) ([]ledger.NewRow, error) {
+		p := pollOf(1, "")
+		p.Keys = &ledger.Keys{By: []string{"Email"}, Skip: true, Known: known, All: func() []ledger.KnownKey { return nil }}
+		for i, k := range new {
+			p.New = append(p.New, ledger.NewRow{State: ledger.Queued, Row: sheetRow(uint64(i) + 1), Key: k.Sum})
+		}
+		_, err := f.Commit(ctx, signups, p)
+		return p.New, err
+	}
+	interrupted := 0
+	for n, done := 1, false; !done; n++ {
+		f, looks := newFile(t), n
+		_, err := read(endsAfter{t.Context(), &looks}, f, keys)
+		if done = err == nil; !done {
+			interrupted++
+		}
+		f.reopen()
+		known := keys[1:]
+		if done {
+			known = nil
+		}
+		rows, err := read(t.Context(), f, known, keys[0], keys[len(keys)-1])
+		must(t, err)
+		want := ledger.Queued
+		if done {
+			want = ledger.Skipped
+		}
+		if rows[0].State != want || rows[1].State != ledger.Skipped {
+			t.Errorf("ended at look %d: a row with a key that is gone is %s, want %s; one with a key that is there is %s", n, rows[0].State, want, rows[1].State)
+		}
+	}
+	if interrupted < 6 {
+		t.Errorf("interrupted at %d places", interrupted)
+	}
+}
+
+// Keys of many rows that were sent before the zap had a key, or by another key, count for good.
+func TestManySentRowsTakeTheirKeys(t *testing.T) {
+	f := newFile(t)
+	const n = ledger.KeysAtOnce + 2
+	p := pollOf(1, strings.Repeat("q", n))
+	f.commit(signups, p)
+	must(t, f.Start(t.Context(), signups, uploadOf(upTo(1, n)...), ledger.Hides{}, noon))
+	must(t, f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Sent}, upTo(1, n-1)...), noon))
+	must(t, f.Finish(t.Context(), signups, outcomes(ledger.Outcome{State: ledger.Failed}, n), noon))
+	for _, column := range []string{"Email", "Phone"} {
+		p = pollOf(1, "")
+		p.Keys = &ledger.Keys{By: []string{column}, Skip: true, All: func() (all []ledger.KnownKey) {
+			for i := range uint64(n) {
+				all = append(all, ledger.KnownKey{Sum: i << 44, Delivery: i + 1})
+			}
+			return all
+		}}
+		p.New = []ledger.NewRow{{State: ledger.Queued, Row: sheetRow(1), Key: 7 << 44}, {State: ledger.Waiting, Row: sheetRow(2), Key: (n - 1) << 44}}
+		_, err := f.Commit(t.Context(), signups, p)
+		must(t, err)
+		if p.New[0].State != ledger.Skipped || p.New[0].Reason != "repeats the key of signups/8" {
+			t.Errorf("%s: a row with the key of a sent one: %s, %s", column, p.New[0].State, p.New[0].Reason)
+		}
+		keys, ok, err := f.SentKeys(t.Context(), signups, []string{column})
+		if len(keys) != n-1 || !ok || err != nil {
+			t.Errorf("%s: %d keys are taken, %t, %v; want %d", column, len(keys), ok, err, n-1)
+		}
+	}
 }

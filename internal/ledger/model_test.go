@@ -30,6 +30,7 @@ type model struct {
 	listed []string // IDs of deliveries in the order of detection, including pruned ones
 
 	mapping uint64 // version of the identities that are made
+	jumps   bool   // the clock sometimes advances by days
 
 	mirror *memory // nil: the file is the state
 	copied *file   // with a mirror: a cache that follows it
@@ -115,6 +116,9 @@ func (m *model) restore(*rapid.T) {
 // later advances the clock, rarely sets it back, and returns the time.
 func (m *model) later() time.Time {
 	m.now = m.now.Add(time.Duration(rapid.IntRange(-1, 5).Draw(m.t, "minutes")) * time.Minute)
+	if m.jumps && rapid.IntRange(0, 2).Draw(m.t, "jump") == 0 {
+		m.now = m.now.Add(time.Duration(rapid.IntRange(1, 200).Draw(m.t, "hours")) * time.Hour)
+	}
 	return m.now
 }
 

@@ -70,16 +70,9 @@ func (l *Ledger) OpenRows(ctx context.Context, zap string) (map[uint64]State, er
 func eachChunk(b *bbolt.Bucket, zap string, states []State, fn func(first uint64, value []byte) (more bool, err error)) error {
 	cursor := b.Bucket([]byte(bucketState)).Cursor()
 	for k, v := cursor.Last(); k != nil; k, v = cursor.Prev() {
-		first, err := numberOf(k)
+		first, sum, err := summaryAt(zap, k, v)
 		if err != nil {
-			return damaged(zap, bucketState, 0, err)
-		}
-		sum, err := readSummary(k, v)
-		if err == nil && chunkOf(sum.base) != first {
-			err = errMalformed
-		}
-		if err != nil {
-			return damaged(zap, bucketState, first, err)
+			return err
 		}
 		if !sum.has(states) {
 			continue

@@ -91,13 +91,9 @@ func lateChunks(b *bbolt.Bucket, zap string, before int64, limit int) (late []ui
 	}
 	c := b.Bucket([]byte(bucketState)).Cursor()
 	for k, v := c.First(); k != nil && rows < limit; k, v = c.Next() {
-		first, err := numberOf(k)
+		first, s, err := summaryAt(zap, k, v)
 		if err != nil {
-			return nil, 0, damaged(zap, bucketState, 0, err)
-		}
-		s, err := readSummary(k, v)
-		if err != nil {
-			return nil, 0, damaged(zap, bucketState, first, err)
+			return nil, 0, err
 		}
 		if s.late(before) {
 			late = append(late, first)

@@ -159,13 +159,9 @@ func (l *Ledger) SentSince(ctx context.Context, zap string, from uint64, fn func
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			first, err := numberOf(k)
+			first, s, err := summaryAt(zap, k, v)
 			if err != nil {
-				return damaged(zap, bucketState, 0, err)
-			}
-			s, err := readSummary(k, v)
-			if err != nil {
-				return damaged(zap, bucketState, first, err)
+				return err
 			}
 			if s.base+uint64(s.rows()) < below {
 				gone = max(gone, below-1)

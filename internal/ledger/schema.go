@@ -26,8 +26,14 @@ var migrations = map[uint64]func(writeTx) error{
 	// next Prune: rewriting all at once could be gigabytes. Deliveries accepted by a dry run were
 	// called sent; they are now validated, and their chunks are rewritten.
 	4: validateShadow,
-	// Sent records are stored. Before, the recipes that had made them were.
-	5: dropRecipes,
+	// Sent records are stored. Before, the recipes that had made them were. Hours count rows, for a
+	// month; before, they counted attempts, for a week.
+	5: func(w writeTx) error {
+		if err := dropRecipes(w); err != nil {
+			return err
+		}
+		return recount(w)
+	},
 }
 
 // migrate brings an open file to the current schema.

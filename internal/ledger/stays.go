@@ -83,9 +83,10 @@ func (r *record) recordStay(i int, p Poll) {
 	}
 }
 
-// appendStays appends the stays, which follow a record's sum. Records of older releases end before.
+// appendStays appends the stays, which follow a record's sum, and the hour from which on outcomes
+// are counted. Records of older releases end before.
 func appendStays(b []byte, z *record) []byte {
-	if len(z.stays) == 0 {
+	if len(z.stays) == 0 && z.counted == 0 {
 		return b
 	}
 	for _, w := range z.worksheets {
@@ -95,6 +96,9 @@ func appendStays(b []byte, z *record) []byte {
 	for _, s := range z.stays {
 		b = binary.AppendVarint(appendUvarint(appendUvarint(b, s.first), s.worksheet), s.since)
 		b = appendString(appendUvarint(appendUvarint(b, s.start.There), s.start.LastRow), s.start.Unread)
+	}
+	if z.counted != 0 {
+		b = binary.AppendVarint(b, z.counted)
 	}
 	return b
 }
@@ -120,6 +124,9 @@ func (r *reader) stays(z *record) {
 		s.worksheet, before = int(at), s.first
 		z.stays[i] = s
 	}
+	if r.s != "" {
+		z.counted = r.varint()
+	}
 }
 
 // Open counts the open deliveries of a zap with numbers from a number up to but not including
@@ -135,16 +142,9 @@ func (l *Ledger) Open(ctx context.Context, zap string, from, before uint64) (Cou
 		from = max(from, 1)
 		c := b.Bucket([]byte(bucketState)).Cursor()
 		for k, v := c.Seek(key(chunkOf(from))); k != nil; k, v = c.Next() {
-			first, err := numberOf(k)
-			if err != nil {
-				return damaged(zap, bucketState, 0, err)
-			}
-			if first >= before {
-				return nil
-			}
-			s, err := readSummary(k, v)
-			if err != nil {
-				return damaged(zap, bucketState, first, err)
+			first, s, err := summaryAt(zap, k, v)
+			if err != nil || first >= before {
+				return err
 			}
 			if s.base < from || s.base+uint64(s.rows()) > before {
 				ch, err := readChunk(l.codec, b, zap, first)

@@ -1,13 +1,11 @@
 package ledger
 
-import (
-	"bytes"
-	"time"
-)
+import "bytes"
 
 // validateShadow makes deliveries validated that releases of schema 4 called sent although they
-// were only validated in shadow mode, and corrects the counts. Pruned deliveries stay counted as
-// sent, because their mode is unknown. Damaged values are skipped; Check reports them.
+// were only validated in shadow mode, and corrects the counts, but those of hours (recount). Pruned
+// deliveries stay counted as sent, because their mode is unknown. Damaged values are skipped; Check
+// reports them.
 func validateShadow(w writeTx) error {
 	codec, err := newCodec()
 	if err != nil {
@@ -59,7 +57,8 @@ func (e *edit) validateShadow() error {
 			}
 			if _, shadow, err := heads.of(ch.base+uint64(i), en); err == nil && shadow {
 				en.state, ch.dirty = Validated, true
-				e.record.validated(en.updated)
+				e.record.counts.Sent--
+				e.record.counts.Validated++
 			}
 		}
 		if ch.dirty {
@@ -70,18 +69,4 @@ func (e *edit) validateShadow() error {
 		}
 	}
 	return nil
-}
-
-// validated moves a delivery, counted as sent at a time in milliseconds, to the validated count.
-func (r *record) validated(at int64) {
-	r.counts.Sent--
-	r.counts.Validated++
-	sent, _ := hourCount(Sent)
-	now, _ := hourCount(Validated)
-	for i := range r.hours {
-		if h := &r.hours[i]; h.n == at/time.Hour.Milliseconds() && h.counts[sent] > 0 {
-			h.counts[sent]--
-			h.counts[now]++
-		}
-	}
 }

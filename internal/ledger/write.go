@@ -43,7 +43,13 @@ func (s *writeSet) note(v Value) {
 }
 
 // put stores a value in bucket b, which has values of a kind of a zap, or of the file if zap is "".
+// With a zap's record, which each decision writes, it increments the zap's sequence.
 func (w writeTx) put(b *bbolt.Bucket, zap, kind string, key, value []byte) error {
+	if kind == keyZap {
+		if _, err := b.NextSequence(); err != nil {
+			return err
+		}
+	}
 	if w.set != nil && !bytes.Equal(b.Get(key), value) {
 		w.set.note(Value{zap, kind, key, value})
 	}

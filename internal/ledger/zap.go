@@ -31,8 +31,10 @@ type Zap struct {
 
 	Counts Counts
 	// Hours has the hours of the last week with outcomes, and the days of the last 31 days before
-	// it, oldest first.
-	Hours []Hour
+	// it, oldest first. CountedFrom is when they begin to be complete: before, an older release has
+	// removed rows that were not counted; zero: they are complete.
+	Hours       []Hour
+	CountedFrom time.Time
 }
 
 // Hides is what of a zap's rows must not be shown. The zero value means unknown.
@@ -98,6 +100,7 @@ type record struct {
 	keyedBy      []string // key columns that the bucket keys is of; nil: keys are not kept
 	resumeAt     int64    // a pause ends by itself; 0: it does not
 	stays        []stay   // in order
+	counted      int64    // hour from which on hours is complete; 0: it is
 }
 
 // worksheet returns the index of a worksheet, -1 if the zap has no cursor of it.
@@ -112,6 +115,9 @@ func (r *record) worksheet(spreadsheetID string, gid int64) int {
 
 func (r *record) zap() Zap {
 	z := Zap{Paused: r.paused, PausedReason: r.pausedReason, PausedAt: timeOf(r.pausedAt), ResumeAt: timeOf(r.resumeAt), Hides: r.hides, Counts: r.counts, Hours: r.outcomes()}
+	if r.counted != 0 {
+		z.CountedFrom = time.Unix(r.counted*3600, 0).UTC()
+	}
 	if len(r.worksheets) > 0 {
 		w := r.worksheets[r.current]
 		z.SpreadsheetID, z.GID, z.Title, z.StartedAt = w.spreadsheetID, w.gid, w.title, timeOf(w.started)

@@ -80,6 +80,7 @@ type zapLine struct {
 	engine.ZapStatus
 	Recipe string
 	Plot   plot
+	InSpan ledger.Hour // the sum of the plot
 }
 
 func (s *Server) overview(w http.ResponseWriter, r *http.Request) {
@@ -118,9 +119,10 @@ func (s *Server) overviewOf(st engine.Status, q choice, now time.Time) overview 
 	}
 	of := spanOf(q.span)
 	o := overview{Filter: q.filter, Show: q.show, Count: len(st.Zaps), Plot: newPlot(of, now, true)}
+	o.Plot.add(st.Removed, time.Time{})
 	counts := map[engine.ZapState]int64{}
 	for _, z := range st.Zaps {
-		o.Plot.add(z.Hours)
+		o.Plot.add(z.Hours, z.CountedFrom)
 		counts[z.State]++
 		o.Validated = o.Validated || z.Shadow || z.Validated > 0
 		line := zapLine{ZapStatus: z}
@@ -136,7 +138,8 @@ func (s *Server) overviewOf(st engine.Status, q choice, now time.Time) overview 
 	o.turnTo(q)
 	for i := range o.Zaps {
 		o.Zaps[i].Plot = newPlot(of, now, false)
-		o.Zaps[i].Plot.add(o.Zaps[i].Hours)
+		o.Zaps[i].Plot.add(o.Zaps[i].Hours, o.Zaps[i].CountedFrom)
+		o.Zaps[i].InSpan = o.Zaps[i].Plot.sum()
 	}
 	o.Spans = of.choices(func(name string) string { return choice{q.filter, q.show, name, q.page}.link(q.page) })
 	for _, a := range st.Accounts {

@@ -18,6 +18,8 @@ type plot struct {
 	From time.Time // start of the first bar
 	Bars []ledger.Hour
 	Big  bool
+	// Missing is a time before which rows may be missing ([engine.Period]); zero: none are.
+	Missing time.Time
 }
 
 // span is the time that a plot covers.
@@ -76,8 +78,11 @@ func newPlot(of span, now time.Time, big bool) plot {
 	return p
 }
 
-// add adds a zap's hours, without those outside of the span.
-func (p plot) add(known []ledger.Hour) {
+// add adds a zap's hours, which are complete from a time on, without those outside of the span.
+func (p *plot) add(known []ledger.Hour, completeFrom time.Time) {
+	if completeFrom.After(p.From) && completeFrom.After(p.Missing) {
+		p.Missing = completeFrom
+	}
 	for _, h := range known {
 		if i := int(h.At.Sub(p.From) / p.bar); !h.At.Before(p.From) && i < len(p.Bars) {
 			addTo(&p.Bars[i], h)

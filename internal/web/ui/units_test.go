@@ -58,8 +58,8 @@ func TestPlot(t *testing.T) {
 		},
 	} {
 		p := newPlot(spanOf(c.span), now, false)
-		p.add(hours)
-		p.add([]ledger.Hour{{At: at(-23), Sent: 600}, {At: at(0), Failed: 1, Validated: 2}})
+		p.add(hours, time.Time{})
+		p.add([]ledger.Hour{{At: at(-23), Sent: 600}, {At: at(0), Failed: 1, Validated: 2}}, time.Time{})
 		if got := p.Label(); got != c.label {
 			t.Errorf("label %q, want %q", got, c.label)
 		}
@@ -73,6 +73,21 @@ func TestPlot(t *testing.T) {
 			if svg := string(p.svg()); !strings.Contains(svg, want) {
 				t.Errorf("%s is not in %s", want, svg)
 			}
+		}
+	}
+}
+
+// A plot says which of its bars may miss rows.
+func TestPlotsSayWhatIsMissing(t *testing.T) {
+	now := time.Date(2026, 11, 25, 14, 30, 0, 0, time.UTC)
+	ago := func(days int) time.Time { return now.Add(time.Duration(-days) * 24 * time.Hour) }
+	for span, want := range map[string]time.Time{"": {}, "7d": {}, "30d": ago(9)} {
+		p := newPlot(spanOf(span), now, true)
+		for _, from := range []time.Time{ago(12), ago(9), {}, ago(40)} {
+			p.add(nil, from)
+		}
+		if !p.Missing.Equal(want) {
+			t.Errorf("%s: rows before %s may be missing, want %s", p.Words, p.Missing, want)
 		}
 	}
 }

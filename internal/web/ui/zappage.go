@@ -93,7 +93,7 @@ func (s *Server) zapViewOf(ctx context.Context, now *snapshot, name string, at *
 	}
 	of := spanOf(query.Get("span"))
 	v.Plot = newPlot(of, now.at, true)
-	v.Plot.add(v.Hours)
+	v.Plot.add(v.Hours, v.CountedFrom)
 
 	v.State, v.Search = query.Get("state"), strings.TrimSpace(query.Get("q"))
 	state, err := ledger.ParseState(v.State)
