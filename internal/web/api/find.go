@@ -179,9 +179,5 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) {
 	} else {
 		st, err = s.Engine.StatusSince(r.Context(), since)
 	}
-	if err != nil {
-		s.failed(w, err)
-		return
-	}
-	respond(w, st)
+	s.answer(w, st, err)
 }

@@ -40,11 +40,7 @@ func CheckedState(zaps []string, damage []ledger.Damage) StateCheck {
 
 func (s *Server) checkState(w http.ResponseWriter, r *http.Request) {
 	zaps, damage, err := s.Engine.CheckState(r.Context())
-	if err != nil {
-		s.failed(w, err)
-		return
-	}
-	respond(w, CheckedState(zaps, damage))
+	s.answer(w, CheckedState(zaps, damage), err)
 }
 
 func (s *Server) rename(w http.ResponseWriter, r *http.Request) {

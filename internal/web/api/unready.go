@@ -35,13 +35,7 @@ func (u Unready) Handler() http.Handler {
 // stays in its service.
 func (u Unready) MountProbes(mux *http.ServeMux) {
 	degraded := func(status string) http.HandlerFunc {
-		return func(w http.ResponseWriter, _ *http.Request) {
-			body := map[string]any{"status": status}
-			if u.Refused() != nil {
-				body["degraded"] = []string{engine.ConfigurationRefused}
-			}
-			respond(w, body)
-		}
+		return func(w http.ResponseWriter, _ *http.Request) { respond(w, probed(status, ifRefused(u.Refused() != nil))) }
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(engine.LoadedGauge(func() bool { return u.Refused() == nil }))
