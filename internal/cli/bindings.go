@@ -38,7 +38,7 @@ func stateOf(ctx context.Context, g *globals, plan *plan.Plan) (st engine.Status
 	}
 	if c != nil {
 		err = c.get(ctx, "/api/v1/status", &st)
-		return st, errors.Join(err, c.close())
+		return st, err
 	}
 	l, err := ledger.Open(ledger.Options{Path: plan.Config.State.Path, ReadOnly: true, Copy: isMirrored(plan.Config.State)})
 	if errors.Is(err, fs.ErrNotExist) {

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -139,7 +138,8 @@ func (b *backfill) print(done engine.Backfilled) {
 
 // do runs the backfill, or a dry run of it, with a progress bar.
 func (b *backfill) do(dry bool) (engine.Backfilled, error) {
-	resp, err := b.client.stream(b.cmd.Context(), "/api/v1/zaps/"+url.PathEscape(b.zap)+"/backfill", map[string]any{"rows": b.rows, "dry_run": dry})
+	path, in := "/api/v1/zaps/"+url.PathEscape(b.zap)+"/backfill", map[string]any{"rows": b.rows, "dry_run": dry}
+	resp, err := b.client.doWith(b.cmd.Context(), http.MethodPost, path, in, http.Header{"Accept": {"application/x-ndjson"}})
 	if err != nil {
 		return engine.Backfilled{}, err
 	}
@@ -214,9 +214,4 @@ func finish(bar *progressbar.ProgressBar) {
 		_ = bar.Finish()
 		_ = bar.Exit()
 	}
-}
-
-// stream sends a POST whose response is newline-delimited JSON.
-func (c *client) stream(ctx context.Context, path string, in any) (*http.Response, error) {
-	return c.doWith(ctx, http.MethodPost, path, in, http.Header{"Accept": {"application/x-ndjson"}})
 }

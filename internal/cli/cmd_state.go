@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -67,7 +66,7 @@ func requireStopped(ctx context.Context, g *globals, again string) (*config.Loca
 		if err := c.get(ctx, "/api/v1/status", &struct{}{}); unprovenHint(err) != "" {
 			return nil, err
 		}
-		return nil, errors.Join(fmt.Errorf("the daemon is running and has the state file open\nnext: systemctl stop rowtap, then: %s", again), c.close())
+		return nil, fmt.Errorf("the daemon is running and has the state file open\nnext: systemctl stop rowtap, then: %s", again)
 	}
 	return loadState(g)
 }

@@ -41,7 +41,7 @@ func checkState(ctx context.Context, g *globals, args []string) (path string, ch
 		}
 		if c != nil {
 			err := c.get(ctx, "/api/v1/state/check", &check)
-			return "the daemon's state file", check, errors.Join(err, c.close())
+			return "the daemon's state file", check, err
 		}
 		local, err := loadLocal(g)
 		if err != nil {

@@ -174,7 +174,8 @@ func (t tail) missing(n uint64) {
 
 // tokenRefused reports whether the daemon refused the token, or did not prove that it knows it.
 func tokenRefused(err error) bool {
-	return unprovenHint(err) != "" || errors.Is(err, errUnauthorized)
+	_, refused := errors.AsType[*unauthorizedError](err)
+	return refused || unprovenHint(err) != ""
 }
 
 func (t tail) line(ev api.EventLine) error {

@@ -179,9 +179,6 @@ func (n *newZap) publish(ctx context.Context) string {
 		}
 		return "rowtap run"
 	}
-	if c != nil {
-		_ = c.close() // not used
-	}
 	return "rowtap reload"
 }
 
