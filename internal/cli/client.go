@@ -37,8 +37,8 @@ type client struct {
 	address string // the daemon's configured address, for the proof
 	token   config.Secret
 	http    *http.Client
-	daemon  bool   // requests go to a daemon, not to this process
-	socket  string // path of the daemon's socket; "" if it listens on a port
+	daemon  bool         // requests go to a daemon, not to this process
+	socket  string       // path of the daemon's socket; "" if it listens on a port
 	close   func() error // of the state, without a daemon
 }
 

@@ -5,11 +5,8 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
-	"os/signal"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,7 +37,7 @@ func newCheckCommand(g *globals) *cobra.Command {
 			"  rowtap check --json            # {file, line, column, message, suggestion}, one mistake per line\n" +
 			"  rowtap check --online --json   # also {account, app, ok, troubles}, {zap, ok, header, troubles}, {target, ok, troubles}",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
+			ctx, stop := interruptible(cmd)
 			defer stop()
 			if filesOnly {
 				if online || effective || strict {

@@ -171,13 +171,7 @@ func (t *historyTable) print(page []api.Delivery) error {
 func noteOf(d api.Delivery) string {
 	s := d.Reason
 	if d.Error != nil && (s == "" || d.State == ledger.Failed.String()) {
-		s = d.Error.Message
-		if d.Error.Code != nil {
-			s = fmt.Sprintf("%v: %s", d.Error.Code, s)
-		}
-		if d.Error.Column != "" {
-			s = d.Error.Column + ": " + s
-		}
+		s = d.Error.Text()
 		if n := len(d.Errors); n > 1 {
 			s = fmt.Sprintf("%d mistakes: %s", n, s) // first, because a terminal cuts the end off
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/signal"
 	"syscall"
 	"time"
@@ -32,7 +31,7 @@ func newRunCommand(g *globals) *cobra.Command {
 			"read at all, only health and metrics are served, at $ROWTAP_LISTEN or else at the last address.",
 		Example: "  rowtap run --config /etc/rowtap\n  rowtap run --once   # poll every enabled zap now, deliver, exit\n  rowtap run --watch  # in a container: load a changed ConfigMap automatically",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
+			ctx, stop := interruptible(cmd)
 			defer stop()
 			context.AfterFunc(ctx, stop) // a second signal ends the process at once
 			if once && watch {

@@ -8,10 +8,8 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strconv"
-	"syscall"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -33,7 +31,7 @@ func newSandboxCommand() *cobra.Command {
 			"this machine.",
 		Example: "  rowtap sandbox --key google.json\n  rowtap sandbox --listen 127.0.0.1:9400",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
+			ctx, stop := interruptible(cmd)
 			defer stop()
 			s, err := sandbox.New(sandbox.Options{AccountID: o.accountID, Passcode: o.passcode, ReadsPerMinute: o.reads, Page: true})
 			if err != nil {

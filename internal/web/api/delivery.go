@@ -49,6 +49,18 @@ type Error struct {
 	Hint    string `json:"hint,omitempty"`
 }
 
+// Text returns the error in one line, with column and code.
+func (e Error) Text() string {
+	text := e.Message
+	if e.Code != nil {
+		text = fmt.Sprint(e.Code) + ": " + text
+	}
+	if e.Column != "" {
+		text = e.Column + ": " + text
+	}
+	return text
+}
+
 // WholeDelivery is a delivery in full.
 type WholeDelivery struct {
 	Delivery
@@ -101,10 +113,7 @@ func (d Delivery) Why() string {
 	if d.Error == nil {
 		return d.Reason
 	}
-	text := d.Error.Message
-	if d.Error.Code != nil {
-		text = fmt.Sprint(d.Error.Code) + ": " + text
-	}
+	text := Error{Code: d.Error.Code, Message: d.Error.Message}.Text()
 	if n := len(d.Errors); n > 1 {
 		text = fmt.Sprintf("%d mistakes: %s", n, text)
 	}
@@ -237,13 +246,11 @@ func cells(d ledger.Delivery, hidden map[int]bool) json.RawMessage {
 }
 
 func cellValue(c row.Cell) any {
-	switch c.Kind {
-	case row.Number:
+	switch {
+	case c.Kind == row.Number:
 		return c.Num
-	case row.Bool:
+	case c.Kind == row.Bool:
 		return c.Num != 0
-	case row.Blank, row.Text, row.Date:
-		return c.String()
 	}
 	return c.String()
 }
