@@ -54,13 +54,17 @@ func checkArgs(cmd *cobra.Command, args []string) error {
 		if len(words) == 1 || slices.Contains(words, arg) {
 			continue
 		}
-		err := fmt.Errorf("%q is not one of %s", arg, strings.Join(words, ", "))
-		if near := config.Nearest(arg, words); near != "" {
-			err = fmt.Errorf("%w; did you mean %q?", err, near)
-		}
-		return err
+		return didYouMean(fmt.Errorf("%q is not one of %s", arg, strings.Join(words, ", ")), arg, words)
 	}
 	return nil
+}
+
+// didYouMean adds the name that is most similar to the given one to an error, if there is one.
+func didYouMean(err error, given string, names []string) error {
+	if near := config.Nearest(given, names); near != "" {
+		err = fmt.Errorf("%w; did you mean %q?", err, near)
+	}
+	return err
 }
 
 // argError is an argument error with its next step.

@@ -97,15 +97,13 @@ func printMoves(g *globals, p *plan.Plan, zaps map[string]engine.ZapStatus, rena
 		}
 		for _, n := range notes {
 			if g.json {
-				if err := printJSON(out, mistake{at.File, at.Line, at.Column, r.Name + ": " + n.Text, n.Hint, "note"}); err != nil {
+				if err := printJSON(out, mistake{place(at), r.Name + ": " + n.Text, n.Hint, "note"}); err != nil {
 					return err
 				}
 				continue
 			}
 			fmt.Fprintln(stderr, "note: "+at.String()+": "+r.Name+": "+n.Text)
-			if n.Hint != "" {
-				fmt.Fprintln(stderr, "next: "+n.Hint)
-			}
+			printNext(stderr, n.Hint)
 		}
 	}
 	return nil
@@ -115,8 +113,6 @@ func printMoves(g *globals, p *plan.Plan, zaps map[string]engine.ZapStatus, rena
 func printNotes(out io.Writer, name string, notes []plan.Note) {
 	for _, n := range notes {
 		fmt.Fprintf(out, "%s: %s\n", name, n.Text)
-		if n.Hint != "" {
-			fmt.Fprintf(out, "next: %s\n", n.Hint)
-		}
+		printNext(out, n.Hint)
 	}
 }

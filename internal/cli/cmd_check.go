@@ -72,11 +72,16 @@ type checkOptions struct {
 	now       time.Time
 }
 
+// place is a [config.Pos] in JSON.
+type place struct {
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
+}
+
 // mistake is a diagnostic as check --json prints it.
 type mistake struct {
-	File       string `json:"file"`
-	Line       int    `json:"line"`
-	Column     int    `json:"column"`
+	place
 	Message    string `json:"message"`
 	Suggestion string `json:"suggestion"`
 	Severity   string `json:"severity"` // error, warning or note
@@ -142,7 +147,7 @@ func printEffective(plan *plan.Plan, asJSON bool, out io.Writer) error {
 func mistakes(ds config.Diagnostics, severity string) []mistake {
 	list := make([]mistake, len(ds))
 	for i, d := range ds {
-		list[i] = mistake{d.File, d.Line, d.Column, d.Message, d.Suggestion, severity}
+		list[i] = mistake{place(d.Pos), d.Message, d.Suggestion, severity}
 	}
 	return list
 }

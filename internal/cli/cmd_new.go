@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -236,15 +237,10 @@ func (n *newZap) readAccounts(context.Context) (err error) {
 func (n *newZap) account(flag, given, what string, names []string) (string, error) {
 	switch {
 	case given != "":
-		for _, name := range names {
-			if name == given {
-				return name, nil
-			}
+		if slices.Contains(names, given) {
+			return given, nil
 		}
-		err := fmt.Errorf("--%s: rowtap.yaml has no %s %q", flag, what, given)
-		if near := config.Nearest(given, names); near != "" {
-			err = fmt.Errorf("%w; did you mean %q?", err, near)
-		}
+		err := didYouMean(fmt.Errorf("--%s: rowtap.yaml has no %s %q", flag, what, given), given, names)
 		return "", n.wrongFlag(err, fmt.Sprintf("rowtap new --%s %s", flag, strings.Join(names, "|")))
 	case len(names) == 1:
 		return names[0], nil

@@ -118,9 +118,7 @@ func printStatus(ctx context.Context, c *client, g *globals, since string, out, 
 	}
 	for _, n := range st.Notes {
 		fmt.Fprintf(stderr, "\n%s\n", n.Text)
-		if n.Hint != "" {
-			fmt.Fprintf(stderr, "next: %s\n", n.Hint)
-		}
+		printNext(stderr, n.Hint)
 	}
 	for _, a := range st.Accounts {
 		if a.Quota > 0 {
@@ -131,9 +129,7 @@ func printStatus(ctx context.Context, c *client, g *globals, since string, out, 
 	for _, z := range st.Zaps {
 		if z.Reason != "" && z.State == engine.NeedsHand {
 			fmt.Fprintf(stderr, "\n%s: %s\n", z.Zap, at.text(z.Reason))
-			if z.Hint != "" {
-				fmt.Fprintf(stderr, "next: %s\n", z.Hint)
-			}
+			printNext(stderr, z.Hint)
 		}
 		if notes := z.Notes(); len(notes) > 0 {
 			fmt.Fprintln(stderr)
@@ -150,9 +146,7 @@ func printStatus(ctx context.Context, c *client, g *globals, since string, out, 
 			if a.RetryAt != nil {
 				fmt.Fprintf(stderr, "next attempt at %s\n", at.shown(a.RetryAt))
 			}
-			if a.Hint != "" {
-				fmt.Fprintf(stderr, "next: %s\n", a.Hint)
-			}
+			printNext(stderr, a.Hint)
 		}
 	}
 	return nil

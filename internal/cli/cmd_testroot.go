@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/mapping"
 	"github.com/rowtap/rowtap/internal/plan"
@@ -43,10 +42,7 @@ func recipeNamed(plan *plan.Plan, name string) (*plan.Recipe, error) {
 	for i, r := range plan.Recipes {
 		names[i] = r.Name
 	}
-	err := fmt.Errorf("the configuration has no zap %q", name)
-	if near := config.Nearest(name, names); near != "" {
-		err = fmt.Errorf("%w; did you mean %q?", err, near)
-	}
+	err := didYouMean(fmt.Errorf("the configuration has no zap %q", name), name, names)
 	return nil, &exitError{exitUsage, fmt.Errorf("%w\nnext: rowtap check", err)}
 }
 

@@ -35,7 +35,7 @@ func sendState(ctx context.Context, s config.State, l *ledger.Ledger, instead bo
 	case errors.Is(err, mirror.ErrHeld):
 		err = withStopHint(err)
 	default:
-		err = advised(err)
+		err = advised(err, "")
 	}
 	return position, err
 }
@@ -78,7 +78,7 @@ func copyMirrored(ctx context.Context, s config.State, w io.Writer) (err error) 
 	if err = m.Prepare(ctx); err == nil {
 		commit, err = m.Pull(ctx, l)
 	}
-	if err = advised(err); err == nil && commit == 0 {
+	if err = advised(err, ""); err == nil && commit == 0 {
 		err = noState(s)
 	}
 	if err == nil {
@@ -121,7 +121,7 @@ func lookAtLease(ctx context.Context, s config.State) (now mirror.Now, err error
 	if err = m.Prepare(ctx); err == nil {
 		now, err = m.Look(ctx)
 	}
-	return now, advised(err)
+	return now, advised(err, "")
 }
 
 // requireNoActive returns an error if a machine is active, so the state in the database must not be

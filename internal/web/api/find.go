@@ -31,8 +31,8 @@ func QueryOf(values url.Values) (ledger.Query, error) {
 		Before: values.Get("before"), Limit: usual,
 	}
 	var err, wrong error
-	if q.State, err = stateOf(values.Get("state")); err != nil {
-		wrong = err
+	if err = q.State.UnmarshalText([]byte(values.Get("state"))); err != nil {
+		wrong = &hint.Error{Err: err, Hint: "states are waiting, queued, sent, validated, skipped, failed, held and discarded"}
 	}
 	for name, to := range map[string]*int{"row": &q.Row, "limit": &q.Limit} {
 		text := values.Get(name)
@@ -50,18 +50,6 @@ func QueryOf(values url.Values) (ledger.Query, error) {
 		wrong = err
 	}
 	return q, wrong
-}
-
-// stateOf returns the state with a name; "" is any.
-func stateOf(name string) (ledger.State, error) {
-	if name == "" {
-		return 0, nil
-	}
-	state, err := ledger.ParseState(name)
-	if err != nil {
-		err = &hint.Error{Err: err, Hint: "states are waiting, queued, sent, validated, skipped, failed, held and discarded"}
-	}
-	return state, err
 }
 
 // Deliveries responds with a list of deliveries, newest first: JSON, or with format=csv a CSV file,

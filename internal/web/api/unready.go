@@ -35,7 +35,9 @@ func (u Unready) Handler() http.Handler {
 // stays in its service.
 func (u Unready) MountProbes(mux *http.ServeMux) {
 	degraded := func(status string) http.HandlerFunc {
-		return func(w http.ResponseWriter, _ *http.Request) { respond(w, probed(status, ifRefused(u.Refused() != nil))) }
+		return func(w http.ResponseWriter, _ *http.Request) {
+			respond(w, probed(status, ifRefused(u.Refused() != nil)))
+		}
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(engine.LoadedGauge(func() bool { return u.Refused() == nil }))
