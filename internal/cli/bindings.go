@@ -17,18 +17,18 @@ import (
 // Commands that read sheets themselves look up which worksheet each zap is bound to in the state,
 // because its title may belong to another worksheet by now.
 
-// zapStates returns the status of zaps by name, from the daemon or, if none runs, from the state
-// file. Zaps that were never loaded are missing.
-func zapStates(ctx context.Context, g *globals, plan *plan.Plan) (map[string]engine.ZapStatus, error) {
+// zapStatesOrWarn returns the status of zaps by name, from the daemon or, if none runs, from the
+// state file. Zaps that were never loaded are missing. It prints an error as a warning.
+func zapStatesOrWarn(ctx context.Context, g *globals, plan *plan.Plan, stderr io.Writer) map[string]engine.ZapStatus {
 	st, err := stateOf(ctx, g, plan)
 	if err != nil {
-		return nil, err
+		fmt.Fprintf(stderr, "warning: state not readable, so worksheets are found by their current titles: %s\n", err)
 	}
 	zaps := map[string]engine.ZapStatus{}
 	for _, z := range st.Zaps {
 		zaps[z.Zap] = z
 	}
-	return zaps, nil
+	return zaps
 }
 
 func stateOf(ctx context.Context, g *globals, plan *plan.Plan) (st engine.Status, err error) {
@@ -52,15 +52,6 @@ func stateOf(ctx context.Context, g *globals, plan *plan.Plan) (st engine.Status
 		st, err = e.Status(ctx)
 	}
 	return st, errors.Join(err, l.Close())
-}
-
-// zapStatesOrWarn is [zapStates] for commands that can do without: it prints an error as a warning.
-func zapStatesOrWarn(ctx context.Context, g *globals, plan *plan.Plan, stderr io.Writer) map[string]engine.ZapStatus {
-	zaps, err := zapStates(ctx, g, plan)
-	if err != nil {
-		fmt.Fprintf(stderr, "warning: state not readable, so worksheets are found by their current titles: %s\n", err)
-	}
-	return zaps
 }
 
 // boundWorksheets returns the worksheets that zaps are bound to, by zap name.

@@ -159,14 +159,13 @@ func accountAsJSON(a preview.OnlineAccount) onlineAccount {
 // surveyPostgres looks at the database of the state, which stays as it is.
 func surveyPostgres(ctx context.Context, c *config.Config) onlineAccount {
 	v := onlineAccount{Account: c.State.Lease, App: "postgres"}
-	m, err := openMirror(c.State, "")
-	if err == nil {
-		defer m.Close()
-		var found mirror.Survey
-		if found, err = m.Survey(ctx); err == nil {
+	err := onMirror(c.State, func(m *mirror.Mirror) error {
+		found, err := m.Survey(ctx)
+		if err == nil {
 			v.Note, err = surveyed(found)
 		}
-	}
+		return err
+	})
 	if v.OK = err == nil; !v.OK {
 		v.Troubles = []onlineTrouble{onlineTroubleOf(config.Pos{File: filepath.Join(c.Dir, "rowtap.yaml")}, err)}
 	}

@@ -19,19 +19,10 @@ func newStateCommand(g *globals) *cobra.Command {
 		Use:     "state",
 		Short:   "Check, back up, restore and move the state",
 		Example: "  rowtap state check\n  rowtap state backup /var/backups/rowtap.db",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return cmd.Help()
-			}
-			return unknownCommand(cmd, args[0])
-		},
+		RunE:    helpOrUnknown,
 	}
-	for _, c := range []*cobra.Command{
-		newStateCheckCommand(g), newStateBackupCommand(g), newStateRestoreCommand(g), newStateCompactCommand(g), newStateRenameCommand(g),
-		newStateMigrateCommand(g), newStateHandoverCommand(g),
-	} {
-		cmd.AddCommand(withUsageErrors(c))
-	}
+	cmd.AddCommand(newStateCheckCommand(g), newStateBackupCommand(g), newStateRestoreCommand(g), newStateCompactCommand(g), newStateRenameCommand(g),
+		newStateMigrateCommand(g), newStateHandoverCommand(g))
 	return cmd
 }
 

@@ -77,7 +77,8 @@ func testCases(g *globals, recipes []*plan.Recipe, out, stderr io.Writer) error 
 				wrong++
 			}
 			if g.json {
-				if err := printJSON(out, caseAsJSON(r.Name, i+1, c.Pos, result)); err != nil {
+				v := caseResult{r.Name, i + 1, place(c.Pos), len(result.Differences) == 0, result.Differences, mistakes(result.Notes, "warning")}
+				if err := printJSON(out, v); err != nil {
 					return err
 				}
 			} else if len(result.Differences) > 0 {
@@ -100,10 +101,6 @@ func testCases(g *globals, recipes []*plan.Recipe, out, stderr io.Writer) error 
 		return &exitError{exitFailed, fmt.Errorf("%d of %s failed\nnext: correct the mapping or the cases, then: rowtap test cases", failed, quantity.Count(ran, "case"))}
 	}
 	return nil
-}
-
-func caseAsJSON(zap string, number int, at config.Pos, result mapping.CaseResult) caseResult {
-	return caseResult{zap, number, place(at), len(result.Differences) == 0, result.Differences, mistakes(result.Notes, "warning")}
 }
 
 // printCase prints the differences of a failed case, with the action if the zap has several.

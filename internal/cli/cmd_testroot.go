@@ -20,16 +20,9 @@ func newTestCommand(g *globals) *cobra.Command {
 		Use:     "test",
 		Short:   "Try a zap: its test cases, trigger and actions",
 		Example: "  rowtap test cases\n  rowtap test trigger webinar-signups\n  rowtap test action webinar-signups",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return cmd.Help()
-			}
-			return unknownCommand(cmd, args[0])
-		},
+		RunE:    helpOrUnknown,
 	}
-	for _, c := range []*cobra.Command{newTestCasesCommand(g), newTestTriggerCommand(g), newTestActionCommand(g)} {
-		cmd.AddCommand(withUsageErrors(c))
-	}
+	cmd.AddCommand(newTestCasesCommand(g), newTestTriggerCommand(g), newTestActionCommand(g))
 	return cmd
 }
 

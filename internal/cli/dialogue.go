@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -96,18 +97,14 @@ func (d *dialogue) choose(question string, things []string, byDefault int) (int,
 // oneOf returns the index of the thing that an answer names, by exact name, number from 1, or name
 // in any case, in this order.
 func oneOf(text string, things []string) (int, error) {
-	for i, thing := range things {
-		if thing == text {
-			return i, nil
-		}
+	if i := slices.Index(things, text); i >= 0 {
+		return i, nil
 	}
 	if n, err := strconv.Atoi(text); err == nil && n >= 1 && n <= len(things) {
 		return n - 1, nil
 	}
-	for i, thing := range things {
-		if strings.EqualFold(thing, text) {
-			return i, nil
-		}
+	if i := slices.IndexFunc(things, func(thing string) bool { return strings.EqualFold(thing, text) }); i >= 0 {
+		return i, nil
 	}
 	if text == "" {
 		return 0, fmt.Errorf("enter a number from 1 to %d", len(things))
