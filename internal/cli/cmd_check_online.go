@@ -113,7 +113,7 @@ func checkOnline(ctx context.Context, g *globals, p *plan.Plan, bound map[string
 		}
 	}
 	if troubles > 0 {
-		return &exitError{exitFailed, fmt.Errorf("%s found online\nnext: fix the problems above, then: rowtap check --online", quantity.Count(troubles, "problem"))}
+		return fmt.Errorf("%s found online\nnext: fix the problems above, then: rowtap check --online", quantity.Count(troubles, "problem"))
 	}
 	if strict && warnings > 0 {
 		return strictError(warnings, "rowtap check --online --strict")

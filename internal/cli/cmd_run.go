@@ -173,11 +173,11 @@ func runOnce(ctx context.Context, g *globals, out, logTo io.Writer) (err error) 
 	}
 	switch {
 	case s.Failed > 0:
-		return &exitError{exitFailed, fmt.Errorf("%s failed\nnext: rowtap history --state failed", quantity.Count(s.Failed, "row"))}
+		return fmt.Errorf("%s failed\nnext: rowtap history --state failed", quantity.Count(s.Failed, "row"))
 	case s.Blocked > 0:
-		return &exitError{exitFailed, fmt.Errorf("%s blocked; the log above has the reasons\nnext: rowtap status", quantity.Count(s.Blocked, "zap"))}
+		return fmt.Errorf("%s blocked; the log above has the reasons\nnext: rowtap status", quantity.Count(s.Blocked, "zap"))
 	case s.StillQueued > 0:
-		return &exitError{exitFailed, fmt.Errorf("%s could not be delivered and stay queued; the log above has the reasons\nnext: rowtap run --once", quantity.Count(s.StillQueued, "row"))}
+		return fmt.Errorf("%s could not be delivered and stay queued; the log above has the reasons\nnext: rowtap run --once", quantity.Count(s.StillQueued, "row"))
 	}
 	return nil
 }

@@ -122,23 +122,14 @@ func writeKey(s *sandbox.Sandbox, base, path string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("write the sandbox's key: %w\nnext: choose another file for --key", err)
-	}
-	write := os.O_WRONLY | os.O_CREATE | os.O_EXCL
 	old, err := os.ReadFile(path)
 	switch {
-	case err == nil && sandbox.IsKey(old):
-		write = os.O_WRONLY | os.O_TRUNC
-	case err == nil:
-		return fmt.Errorf("write the sandbox's key: %s exists and is not the key of a sandbox\nnext: choose another file for --key", path)
-	case !errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("write the sandbox's key: %w\nnext: choose another file for --key", err)
-	}
-	f, err := os.OpenFile(path, write, 0o600)
-	if err == nil {
-		_, err = f.Write(key)
-		err = errors.Join(err, f.Close())
+	case err == nil && !sandbox.IsKey(old):
+		err = fmt.Errorf("%s exists and is not the key of a sandbox", path)
+	case err == nil || errors.Is(err, fs.ErrNotExist):
+		if err = os.MkdirAll(filepath.Dir(path), 0o700); err == nil {
+			err = os.WriteFile(path, key, 0o600)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("write the sandbox's key: %w\nnext: choose another file for --key", err)

@@ -98,7 +98,7 @@ func testCases(g *globals, recipes []*plan.Recipe, out, stderr io.Writer) error 
 		}
 	}
 	if failed > 0 {
-		return &exitError{exitFailed, fmt.Errorf("%d of %s failed\nnext: correct the mapping or the cases, then: rowtap test cases", failed, quantity.Count(ran, "case"))}
+		return fmt.Errorf("%d of %s failed\nnext: correct the mapping or the cases, then: rowtap test cases", failed, quantity.Count(ran, "case"))
 	}
 	return nil
 }
