@@ -186,7 +186,7 @@ func (n *newZap) run(ctx context.Context, out io.Writer) error {
 		n.showRecord(recipe)
 		write, err := n.ask.yes("Write " + n.path + "?")
 		if err != nil {
-			return n.unanswered(err)
+			return err
 		}
 		if !write {
 			fmt.Fprintln(n.stderr, "nothing was written")
@@ -249,7 +249,7 @@ func (n *newZap) account(flag, given, what string, names []string) (string, erro
 	}
 	i, err := n.ask.choose(what, names, -1)
 	if err != nil {
-		return "", n.unanswered(err)
+		return "", err
 	}
 	return names[i], nil
 }
@@ -257,11 +257,6 @@ func (n *newZap) account(flag, given, what string, names []string) (string, erro
 // wrongFlag returns the usage error of a wrong or missing flag.
 func (n *newZap) wrongFlag(err error, next string) error {
 	return &exitError{exitUsage, fmt.Errorf("%w\nnext: %s", err, next)}
-}
-
-// unanswered adds a hint to the error of a question.
-func (n *newZap) unanswered(err error) error {
-	return fmt.Errorf("%w\nnext: rowtap new --help, for flags that answer the questions", err)
 }
 
 // chooseAction chooses the action and its account.
@@ -274,7 +269,7 @@ func (n *newZap) chooseAction(context.Context) error {
 			n.file.EventName, err = n.ask.line("Name of the event", "", checkEventName)
 		}
 		if err != nil {
-			return n.unanswered(err)
+			return err
 		}
 	}
 	n.file.CleverTapAccount, err = n.account("clevertap-account", n.clevertap, "CleverTap account", sortedNames(n.plan.Config.CleverTapAccounts))

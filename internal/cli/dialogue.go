@@ -14,7 +14,7 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// dialogue asks questions on a terminal. It repeats a question until the answer is valid.
+// dialogue asks the questions of rowtap new on a terminal. It repeats a question until the answer is valid.
 type dialogue struct {
 	in  *bufio.Reader
 	out io.Writer
@@ -42,10 +42,10 @@ func (d *dialogue) line(question, byDefault string, check func(string) error) (s
 		text, err := d.in.ReadString('\n')
 		if errors.Is(err, io.EOF) {
 			fmt.Fprintln(d.out)
-			return "", errNoAnswer
+			err = errNoAnswer
 		}
 		if err != nil {
-			return "", err
+			return "", fmt.Errorf("%w\nnext: rowtap new --help, for flags that answer the questions", err)
 		}
 		if text = strings.TrimSpace(text); text == "" {
 			text = byDefault

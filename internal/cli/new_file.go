@@ -28,7 +28,7 @@ func (n *newZap) chooseName(context.Context) (err error) {
 			}
 			n.name, err = n.ask.line("Name of the zap", n.name, func(name string) error { return errors.Join(config.CheckZapName(name), n.taken(name)) })
 			if err != nil {
-				return n.unanswered(err)
+				return err
 			}
 		}
 	}

@@ -85,10 +85,8 @@ func (n *newZap) chooseSpreadsheet(ctx context.Context) (found sheets.Spreadshee
 	if n.source != nil {
 		byDefault = n.source.Trigger.SpreadsheetID
 	}
-	if _, err := n.ask.line("Spreadsheet URL or ID", byDefault, read); err != nil {
-		return found, nil, n.unanswered(err)
-	}
-	return found, gid, nil
+	_, err = n.ask.line("Spreadsheet URL or ID", byDefault, read)
+	return found, gid, err
 }
 
 // chooseWorksheet returns the worksheet of the flag, the only one, the one that the operator
@@ -117,7 +115,7 @@ func (n *newZap) chooseWorksheet(s sheets.Spreadsheet, gid *int64) (sheets.Works
 		}
 		i, err := n.ask.choose("Worksheet of "+printable(s.Title), titles, byDefault)
 		if err != nil {
-			return sheets.Worksheet{}, n.unanswered(err)
+			return sheets.Worksheet{}, err
 		}
 		return grids[i], nil
 	case shown >= 0:
@@ -170,7 +168,7 @@ func (n *newZap) survey(ctx context.Context) (err error) {
 	default:
 		fmt.Fprintln(n.stderr, blocked.Reason)
 		if _, err := n.ask.line("Row with the column names", "", func(text string) error { return n.surveyAt(ctx, text) }); err != nil {
-			return n.unanswered(err)
+			return err
 		}
 	}
 	n.file.HeaderRow = n.trigger.HeaderRow
@@ -216,7 +214,7 @@ func (n *newZap) suggest(context.Context) error {
 		return nil
 	})
 	if err != nil {
-		return n.unanswered(err)
+		return err
 	}
 	o.Country, _ = config.ParseCountry(text)
 	n.file.Suggestion = draft.Suggest(h, rows, o)
@@ -253,7 +251,7 @@ func (n *newZap) chooseIdentity(h row.Header, rows []row.Row) (int, error) {
 	}
 	chosen, err := n.ask.choose("Column that identifies the user", names, byDefault)
 	if err != nil {
-		return 0, n.unanswered(err)
+		return 0, err
 	}
 	i, _ = h.Index(names[chosen])
 	return i, nil
