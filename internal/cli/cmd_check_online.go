@@ -78,7 +78,10 @@ func checkOnline(ctx context.Context, g *globals, p *plan.Plan, bound map[string
 	troubles, warnings := 0, 0
 	accounts := make([]onlineAccount, len(found.Accounts))
 	for i, a := range found.Accounts {
-		accounts[i] = accountAsJSON(a)
+		accounts[i] = onlineAccount{Account: a.Name, App: a.App, OK: a.Err == nil, Email: a.Email}
+		if a.Err != nil {
+			accounts[i].Troubles = []onlineTrouble{onlineTroubleOf(a.Pos, a.Err)}
+		}
 	}
 	if isMirrored(p.Config.State) {
 		accounts = append(accounts, surveyPostgres(ctx, p.Config))
@@ -146,14 +149,6 @@ func announce(plan *plan.Plan, stderr io.Writer) {
 
 func onlineTroubleOf(at config.Pos, err error) onlineTrouble {
 	return onlineTrouble{place(at), err.Error(), hint.Of(err)}
-}
-
-func accountAsJSON(a preview.OnlineAccount) onlineAccount {
-	v := onlineAccount{Account: a.Name, App: a.App, OK: a.Err == nil, Email: a.Email}
-	if a.Err != nil {
-		v.Troubles = []onlineTrouble{onlineTroubleOf(a.Pos, a.Err)}
-	}
-	return v
 }
 
 // surveyPostgres looks at the database of the state, which stays as it is.
