@@ -59,7 +59,7 @@ func (e *exitError) Unwrap() error { return e.err }
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	// net/http logs parts of responses; the daemon logs without them (redirectLibraryLog).
 	stdlog.SetOutput(io.Discard)
-	root := newRootCommand()
+	root := Command()
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
@@ -81,9 +81,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 }
 
 // Command returns the command line with all commands, for programs that document it.
-func Command() *cobra.Command { return newRootCommand() }
-
-func newRootCommand() *cobra.Command {
+func Command() *cobra.Command {
 	var g globals
 	root := &cobra.Command{
 		Use:   "rowtap",

@@ -243,10 +243,10 @@ func cells(d ledger.Delivery, hidden map[int]bool) json.RawMessage {
 }
 
 func cellValue(c row.Cell) any {
-	switch {
-	case c.Kind == row.Number:
+	if c.Kind == row.Number {
 		return c.Num
-	case c.Kind == row.Bool:
+	}
+	if c.Kind == row.Bool {
 		return c.Num != 0
 	}
 	return c.String()
