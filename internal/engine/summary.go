@@ -46,7 +46,7 @@ func (n *notifier) sendSummary(ctx context.Context, t *target, now time.Time) bo
 	}
 	id, due := t.ID(), t.Summary.Last(now)
 	switch last, known := n.summaries[id]; {
-	case !known:
+	case !known, last.Sub(now) > 24*time.Hour: // new, or the clock was more than a day ahead
 		n.keepSummary(ctx, id, due)
 		return false
 	case !due.After(last):

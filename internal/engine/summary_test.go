@@ -117,6 +117,29 @@ func TestSummaryBegins(t *testing.T) {
 	}
 }
 
+// TestSummaryClock: after the clock was ahead, summaries go on at the next time, and a clock that is
+// set back a little repeats none.
+func TestSummaryClock(t *testing.T) {
+	d := newDaily(t, map[string]string{"profiles": profileZap("production")})
+	d.at(t, "07:00")
+	d.at(t, "08:00")
+	d.summaries(t, "at the time", 1)
+	d.ahead -= 10 * time.Minute
+	d.restart()
+	d.looks(t, 20*time.Minute)
+	d.summaries(t, "set back by minutes", 0)
+	const year = 365 * 24 * time.Hour
+	d.ahead += year
+	d.looks(t, time.Minute)
+	d.summaries(t, "a year ahead", 1)
+	d.ahead -= year
+	d.restart()
+	d.looks(t, time.Minute)
+	d.summaries(t, "set right again", 0)
+	d.at(t, "08:00")
+	d.summaries(t, "the day after", 1)
+}
+
 // TestSummaryLate: a target that is down gets the summary when it is back, the last one only.
 func TestSummaryLate(t *testing.T) {
 	d := newDaily(t, map[string]string{"profiles": profileZap("production")})
