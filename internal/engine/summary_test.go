@@ -161,6 +161,23 @@ func TestSummaryLate(t *testing.T) {
 	}
 }
 
+// TestSummaryRefused: a target that refuses a summary gets the notices nevertheless.
+func TestSummaryRefused(t *testing.T) {
+	d := newDaily(t, map[string]string{"a": profileZap("production")})
+	d.once(t)
+	d.at(t, "07:00")
+	d.large = "daily summary"
+	d.at(t, "08:00")
+	d.refuses("b@example.com")
+	d.append(t, "b@example.com")
+	d.once(t)
+	d.looks(t, time.Hour)
+	d.toldNow(t, "attention a failed")
+	d.large = ""
+	d.looks(t, time.Hour)
+	d.summaries(t, "accepted again", 1)
+}
+
 // TestSummaryText: a summary has the rows of each zap since the previous one, the totals, and what
 // needs attention, in the time zone of the target.
 func TestSummaryText(t *testing.T) {
