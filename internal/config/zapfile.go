@@ -74,7 +74,7 @@ func (c *Config) ReadZapFile(z *Zap) ZapFile {
 	if root != nil {
 		b := &builder{file: f, extents: make(map[*yaml.Node]extent)}
 		b.locate(root)
-		b.hideTests(root, map[*yaml.Node]bool{})
+		b.hideTests(root, true, map[*yaml.Node]bool{})
 		ok = slices.ContainsFunc(root.Content, func(n *yaml.Node) bool { return slices.Contains(tellingKeys, n.Value) })
 	} else {
 		ok = f.hideUnparsed()
@@ -133,26 +133,33 @@ func realPath(path string) (string, error) {
 	return filepath.EvalSymlinks(absolute)
 }
 
-// hideTests hides `tests` of a zap file's root, also where it is given twice or merged.
-func (b *builder) hideTests(n *yaml.Node, seen map[*yaml.Node]bool) {
-	if n = target(n); seen[n] {
+// hideTests hides `tests` of a zap file's root, also where it is given twice or merged, and parts of
+// tests where the file has them by a wrong indentation: a list of that name, or a key of a case in
+// the root.
+func (b *builder) hideTests(n *yaml.Node, root bool, seen map[*yaml.Node]bool) {
+	n = target(n)
+	if inRoot, ok := seen[n]; ok && (inRoot || !root) {
 		return
 	}
-	seen[n] = true
+	seen[n] = root
 	switch n.Kind {
-	case yaml.SequenceNode: // of a merge key
+	case yaml.SequenceNode:
 		for _, item := range n.Content {
-			b.hideTests(item, seen)
+			b.hideTests(item, root, seen)
 		}
 	case yaml.MappingNode:
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			key, value := n.Content[i], n.Content[i+1]
-			switch at := target(key); {
-			case at.ShortTag() == "!!merge":
-				b.hideTests(value, seen)
-			case Nearest(at.Value, zapKeys.names()) == "tests": // perhaps misspelled
+			at := target(key)
+			tests := Nearest(at.Value, zapKeys.names()) == "tests" // perhaps misspelled
+			switch {
+			case root && at.ShortTag() == "!!merge":
+				b.hideTests(value, true, seen)
+			case tests && (root || target(value).Kind == yaml.SequenceNode), root && slices.Contains(testKeys.names(), at.Value):
 				b.hideNodes(key, value)
 				b.hideTargets(value, map[*yaml.Node]bool{})
+			default:
+				b.hideTests(value, false, seen)
 			}
 		}
 	case yaml.ScalarNode, yaml.AliasNode, yaml.DocumentNode, yaml.StreamNode:

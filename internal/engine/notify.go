@@ -99,8 +99,8 @@ func (n *notifier) adopt(c *config.Config) {
 	}
 }
 
-// check sends each target at most one message: its summary if that is due, or about all conditions
-// that have changed.
+// check sends each target at most one message: about all conditions that have changed, or its summary
+// if that is due.
 func (n *notifier) check(ctx context.Context) {
 	if n.adopt(n.engine.Config()); len(n.targets) == 0 {
 		return
@@ -118,9 +118,10 @@ func (n *notifier) check(ctx context.Context) {
 		changed := t.look(conditions, now)
 		switch {
 		case t.busy || now.Before(t.until):
-		case n.sendSummary(ctx, t, now):
-		case len(changed) > 0:
+		case len(changed) > 0: // before a summary, which the target may refuse because of its size
 			n.send(ctx, t, messageOf(n.engine.explained(ctx, changed), now), func() { t.tell(changed) })
+		default:
+			n.sendSummary(ctx, t, now)
 		}
 	}
 }

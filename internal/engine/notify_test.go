@@ -30,7 +30,8 @@ type hooked struct {
 	*rig
 	*notifier
 	url    string
-	broken bool // the webhook responds with 502
+	broken bool   // the webhook responds with 502
+	large  string // the webhook refuses bodies with this text; "": none
 	posts  int
 	got    []Notice
 	bodies []string      // as posted
@@ -50,6 +51,10 @@ func newHooked(t *testing.T, zaps map[string]string) *hooked {
 		body, err := io.ReadAll(req.Body)
 		if err != nil {
 			t.Error(err)
+		}
+		if h.large != "" && strings.Contains(string(body), h.large) {
+			w.WriteHeader(http.StatusRequestEntityTooLarge)
+			return
 		}
 		h.bodies = append(h.bodies, string(body))
 		var n Notice

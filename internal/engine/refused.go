@@ -82,19 +82,20 @@ func (e *Engine) refuse(err error) {
 func RefusedMessage(r *Refusal, at time.Time) notify.Message {
 	c := refusedCondition(r)
 	if r != nil {
-		c.reason = "it is refused, nothing is polled or sent: " + r.told()
+		c.reason = "it is refused, nothing is polled or sent: " + r.Told()
 	}
 	return messageOf([]condition{c}, at.UTC())
 }
 
-// ofTest matches a mistake in a test case, whose row may be one of a sheet.
-var ofTest = regexp.MustCompile(`^(\S+:\d+:\d+: tests\b[^:]*: ).*`)
+// ofTest matches a mistake in a test case, whose row may be one of a sheet. Its path may have a cell,
+// too: of the key "Email asha@example.com", which lacks a colon.
+var ofTest = regexp.MustCompile(`(?s)^(.+?:\d+:\d+: tests\b(?:\[\d+\])?).*`)
 
-// told returns the summary for notices, which have no cells.
-func (r *Refusal) told() string {
+// Told returns the summary without cells, for notices and the page of a zap file.
+func (r *Refusal) Told() string {
 	first := *r
 	first.Mistakes = slices.Clone(r.Mistakes)
-	first.Mistakes[0] = ofTest.ReplaceAllString(first.Mistakes[0], "${1}has a mistake")
+	first.Mistakes[0] = ofTest.ReplaceAllString(first.Mistakes[0], "$1: has a mistake")
 	return first.Summary()
 }
 
@@ -102,7 +103,7 @@ func (r *Refusal) told() string {
 func refusedCondition(r *Refusal) condition {
 	c := condition{about: about{trouble: TroubleRefused}, needs: r != nil}
 	if r != nil {
-		c.reason, c.next = "it is refused, the previous one stays in force: "+r.told(), r.Hint
+		c.reason, c.next = "it is refused, the previous one stays in force: "+r.Told(), r.Hint
 	}
 	return c
 }

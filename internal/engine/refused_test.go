@@ -115,14 +115,19 @@ func TestRefusedMessage(t *testing.T) {
 
 // TestRefusedTestCase: the cells of a test case may be those of a sheet.
 func TestRefusedTestCase(t *testing.T) {
-	refusal := NewRefusal(config.Diagnostics{{
-		Pos: config.Pos{File: "zaps/a.yaml", Line: 9, Column: 5}, Message: "tests[1].row.Phone: the number 4477009001234567890 has more digits than a sheet keeps", Suggestion: "quote it",
-	}}, time.Now())
-	m := RefusedMessage(refusal, time.Now())
-	if want := "zaps/a.yaml:9:5: tests[1].row.Phone: has a mistake"; !strings.Contains(m.Text, want) || strings.Contains(fmt.Sprint(m), "44770") {
-		t.Errorf("%+v, want %s", m, want)
-	}
-	if !strings.Contains(refusal.Summary(), "44770") {
-		t.Error("the command line no longer says what is wrong")
+	for _, message := range []string{
+		"tests[1].row.Phone: the number 4477009001234567890 has more digits than a sheet keeps",
+		"tests[1].row.Phone 4477009001234567890: must be a cell",
+	} {
+		refusal := NewRefusal(config.Diagnostics{{
+			Pos: config.Pos{File: "my zaps/a.yaml", Line: 9, Column: 5}, Message: message, Suggestion: "quote it",
+		}}, time.Now())
+		m := RefusedMessage(refusal, time.Now())
+		if want := "my zaps/a.yaml:9:5: tests[1]: has a mistake"; !strings.Contains(m.Text, want) || strings.Contains(fmt.Sprint(m), "44770") {
+			t.Errorf("%+v, want %s", m, want)
+		}
+		if !strings.Contains(refusal.Summary(), "44770") {
+			t.Error("the command line no longer says what is wrong")
+		}
 	}
 }

@@ -34,31 +34,30 @@ type ZapDay struct {
 	Queued  int64 `json:"queued"`
 }
 
-// sendSummary begins to send a summary if one is due, and reports whether it does. Of several that
-// are due, because rowtap or the target was down, only the last one is sent. A target that is new
-// gets its first one at the next time.
-func (n *notifier) sendSummary(ctx context.Context, t *target, now time.Time) bool {
+// sendSummary begins to send a summary if one is due. Of several that are due, because rowtap or the
+// target was down, only the last one is sent. A target that is new gets its first one at the next
+// time.
+func (n *notifier) sendSummary(ctx context.Context, t *target, now time.Time) {
 	if t.Summary == nil {
-		return false
+		return
 	}
 	if n.readSummaries(ctx); n.summaries == nil { // shutting down
-		return false
+		return
 	}
 	id, due := t.ID(), t.Summary.Last(now)
 	switch last, known := n.summaries[id]; {
-	case !known:
+	case !known, last.Sub(now) > 24*time.Hour: // new, or the clock was more than a day ahead
 		n.keepSummary(ctx, id, due)
-		return false
+		return
 	case !due.After(last):
-		return false
+		return
 	}
 	m, err := n.engine.summary(ctx, t.Summary.Last(due.Add(-time.Minute)), now)
 	if err != nil {
 		n.engine.log.Error("daily summary", zap.Error(err))
-		return false
+		return
 	}
 	n.send(ctx, t, m, func() { n.keepSummary(ctx, id, due) })
-	return true
 }
 
 // readSummaries reads which summaries were sent, if that was not read yet. If that is damaged, all

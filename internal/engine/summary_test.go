@@ -117,6 +117,29 @@ func TestSummaryBegins(t *testing.T) {
 	}
 }
 
+// TestSummaryClock: after the clock was ahead, summaries go on at the next time, and a clock that is
+// set back a little repeats none.
+func TestSummaryClock(t *testing.T) {
+	d := newDaily(t, map[string]string{"profiles": profileZap("production")})
+	d.at(t, "07:00")
+	d.at(t, "08:00")
+	d.summaries(t, "at the time", 1)
+	d.ahead -= 10 * time.Minute
+	d.restart()
+	d.looks(t, 20*time.Minute)
+	d.summaries(t, "set back by minutes", 0)
+	const year = 365 * 24 * time.Hour
+	d.ahead += year
+	d.looks(t, time.Minute)
+	d.summaries(t, "a year ahead", 1)
+	d.ahead -= year
+	d.restart()
+	d.looks(t, time.Minute)
+	d.summaries(t, "set right again", 0)
+	d.at(t, "08:00")
+	d.summaries(t, "the day after", 1)
+}
+
 // TestSummaryLate: a target that is down gets the summary when it is back, the last one only.
 func TestSummaryLate(t *testing.T) {
 	d := newDaily(t, map[string]string{"profiles": profileZap("production")})
@@ -136,6 +159,23 @@ func TestSummaryLate(t *testing.T) {
 	if s.From.Hour() != 8 || d.now().Sub(s.From) > 26*time.Hour {
 		t.Errorf("it counts from %s, now it is %s", s.From, d.now())
 	}
+}
+
+// TestSummaryRefused: a target that refuses a summary gets the notices nevertheless.
+func TestSummaryRefused(t *testing.T) {
+	d := newDaily(t, map[string]string{"a": profileZap("production")})
+	d.once(t)
+	d.at(t, "07:00")
+	d.large = "daily summary"
+	d.at(t, "08:00")
+	d.refuses("b@example.com")
+	d.append(t, "b@example.com")
+	d.once(t)
+	d.looks(t, time.Hour)
+	d.toldNow(t, "attention a failed")
+	d.large = ""
+	d.looks(t, time.Hour)
+	d.summaries(t, "accepted again", 1)
 }
 
 // TestSummaryText: a summary has the rows of each zap since the previous one, the totals, and what

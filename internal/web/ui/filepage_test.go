@@ -77,6 +77,8 @@ func TestTheFileOfAZap(t *testing.T) {
 
 	write(strings.Replace(shownZap, "Email: asha@example.com", "asha@example.com: [1]", 1))
 	get("a mistake in tests", "Line 6: a mistake in a part that is not shown here; rowtap check describes it")
+	b.Submit("/reload", "back", "/zaps/signups/file")
+	get("refused for it", "The files were refused when they were last loaded: ", "tests[1]: has a mistake")
 
 	write(strings.Replace(shownZap, "{{Email}}", "{{Email}} {{", 1))
 	get("a mistake in the mapping", `<a href="#L4">Line 4</a>: `)
