@@ -2,6 +2,8 @@ package cli
 
 import (
 	"bytes"
+	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -31,10 +33,22 @@ func TestTablesAlign(t *testing.T) {
 }
 
 func TestTheLastColumnFits(t *testing.T) {
-	rows := [][]string{{"a/1", "a long reason of 田中太郎"}, {"a/22", "short"}}
-	fitLast(22, []int{4, 21}, rows)
-	if rows[0][1] != "a long reason o…" || rows[1][1] != "short" {
-		t.Errorf("got %q", rows)
+	long := "the reason of 田中太郎, which is long"
+	for _, tt := range []struct {
+		width int
+		want  [][]string
+		below []string
+	}{
+		{width: 43, want: [][]string{{"a/1", long}, {"a/22", "short"}}, below: []string{"", ""}},
+		{width: 36, want: [][]string{{"a/1", "the reason of 田中太郎, which…"}, {"a/22", "short"}}, below: []string{"", ""}},
+		{width: 35, want: [][]string{{"a/1", ""}, {"a/22", "short"}}, below: []string{"  the reason of 田中太郎, which is…", ""}},
+		{width: 8, want: [][]string{{"a/1", ""}, {"a/22", ""}}, below: []string{"  the r…", "  short"}},
+	} {
+		rows := [][]string{{"a/1", long}, {"a/22", "short"}}
+		below := fitLast(tt.width, []int{4, 37}, rows)
+		if !reflect.DeepEqual(rows, tt.want) || !slices.Equal(below, tt.below) {
+			t.Errorf("%d columns: %q, %q, want %q, %q", tt.width, rows, below, tt.want, tt.below)
+		}
 	}
 	for _, tt := range []struct {
 		text string
