@@ -112,3 +112,23 @@ func TestHistoryInPages(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
+
+// A list says if it is empty, or stops at a limit that nobody has asked for.
+func TestHistorySaysWhereItStops(t *testing.T) {
+	for _, tt := range []struct {
+		n, limit          int
+		asked, byIdentity bool
+		want              string
+	}{
+		{n: 49, limit: 50},
+		{n: 50, limit: 50, want: "stopped after 50 deliveries; --limit 0 lists all"},
+		{n: 50, limit: 50, asked: true},
+		{n: 0, limit: 50, want: "no deliveries match"},
+		{n: 0, limit: 0, asked: true, want: "no deliveries match"},
+		{n: 0, limit: 50, byIdentity: true, want: "no deliveries match; --identity needs the whole identity"},
+	} {
+		if got := extent(tt.n, tt.limit, tt.asked, tt.byIdentity); got != tt.want {
+			t.Errorf("%+v: %q", tt, got)
+		}
+	}
+}

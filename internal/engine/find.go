@@ -49,6 +49,9 @@ func ParsePeriod(since, until string, now time.Time) (from, to time.Time, err er
 	}
 	if err == nil && !from.IsZero() && !to.IsZero() && !from.Before(to) {
 		err = fmt.Errorf("%s to %s: %w", since, until, ErrNoPeriod)
+		if from.Equal(to) {
+			err = fmt.Errorf("%w; it is not included: for one day, give the next one, %s", err, from.AddDate(0, 0, 1).Format(time.DateOnly))
+		}
 	}
 	return from, to, err
 }

@@ -58,6 +58,9 @@ func TestParseTime(t *testing.T) {
 			t.Errorf("ParsePeriod(%q, %q): %v", tt.since, tt.until, err)
 		}
 	}
+	if _, _, err := ParsePeriod("2026-11-30", "2026-11-30", now); err == nil || !strings.HasSuffix(err.Error(), "for one day, give the next one, 2026-12-01") {
+		t.Errorf("the same day twice: %v", err)
+	}
 }
 
 // find returns the IDs of the deliveries that a query lists, sorted.
