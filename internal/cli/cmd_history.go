@@ -193,19 +193,7 @@ func (t *historyTable) print(page []api.Delivery) error {
 
 // noteOf returns the reason or the error of a delivery in one line.
 func noteOf(d api.Delivery) string {
-	s := d.Reason
-	if d.Error != nil && (s == "" || d.State == ledger.Failed.String()) {
-		s = d.Error.Message
-		if d.Error.Code != nil {
-			s = fmt.Sprintf("%v: %s", d.Error.Code, s)
-		}
-		if d.Error.Column != "" {
-			s = d.Error.Column + ": " + s
-		}
-		if n := len(d.Errors); n > 1 {
-			s = fmt.Sprintf("%d mistakes: %s", n, s) // first, because a terminal cuts the end off
-		}
-	}
+	s := d.Why()
 	if d.MaybeTwice {
 		s = "maybe twice " + s
 	}
