@@ -29,7 +29,8 @@ func newHistoryCommand(g *globals) *cobra.Command {
 		Short: "List deliveries, newest first",
 		Long: "Lists deliveries of one zap or of all zaps. --since and --until refer to the time of the last update.\n\n" +
 			"--csv prints a CSV file. Cells that a spreadsheet program could take for a formula begin with an apostrophe, unless --raw is\n" +
-			"given. Redacted cells are hidden in every format, and --identity does not find redacted identities.",
+			"given. It is UTF-8; in Excel, open it with Data > From Text/CSV, because a double click garbles accents. Redacted cells are\n" +
+			"hidden in every format, and --identity does not find redacted identities.",
 		Example: "  rowtap history webinar-signups --state failed\n" +
 			"  rowtap history --state failed --since 2026-11-24 --until 2026-11-25\n" +
 			"  rowtap history --identity asha@example.com\n" +
