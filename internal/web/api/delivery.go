@@ -98,15 +98,18 @@ func (d Delivery) WhenFound() bool {
 
 // Why explains the delivery's state in one line.
 func (d Delivery) Why() string {
-	if d.Error == nil {
+	if d.Error == nil || d.Reason != "" && d.State != ledger.Failed.String() {
 		return d.Reason
 	}
 	text := d.Error.Message
 	if d.Error.Code != nil {
 		text = fmt.Sprint(d.Error.Code) + ": " + text
 	}
+	if d.Error.Column != "" {
+		text = d.Error.Column + ": " + text
+	}
 	if n := len(d.Errors); n > 1 {
-		text = fmt.Sprintf("%d mistakes: %s", n, text)
+		text = fmt.Sprintf("%d mistakes: %s", n, text) // first, because a terminal cuts the end off
 	}
 	return text
 }
