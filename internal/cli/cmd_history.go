@@ -1,8 +1,9 @@
 package cli
 
 import (
-	"bufio"
+	"bytes"
 	"context"
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -28,7 +29,8 @@ func newHistoryCommand(g *globals) *cobra.Command {
 		Short: "List deliveries, newest first",
 		Long: "Lists deliveries of one zap or of all zaps. --since and --until refer to the time of the last update.\n\n" +
 			"--csv prints a CSV file. Cells that a spreadsheet program could take for a formula begin with an apostrophe, unless --raw is\n" +
-			"given. Redacted cells are hidden in every format, and --identity does not find redacted identities.",
+			"given. It is UTF-8; in Excel, open it with Data > From Text/CSV, because a double click garbles accents. Redacted cells are\n" +
+			"hidden in every format, and --identity does not find redacted identities.",
 		Example: "  rowtap history webinar-signups --state failed\n" +
 			"  rowtap history --state failed --since 2026-11-24 --until 2026-11-25\n" +
 			"  rowtap history --identity asha@example.com\n" +
@@ -64,13 +66,18 @@ func newHistoryCommand(g *globals) *cobra.Command {
 				q.Set("zap", args[0])
 			}
 			return with(cmd.Context(), g, func(c *client) error {
+				list := history
 				if asCSV {
+					list = historyCSV
 					q.Set("format", "csv")
 					q.Set("columns", strconv.FormatBool(columns))
 					q.Set("raw", strconv.FormatBool(raw))
-					return historyCSV(cmd.Context(), c, q, cmd.OutOrStdout())
 				}
-				return history(cmd.Context(), c, g, q, cmd.OutOrStdout())
+				n, err := list(cmd.Context(), c, g, q, cmd.OutOrStdout())
+				if text := extent(n, limit, cmd.Flags().Changed("limit"), identity != ""); text != "" && err == nil && !g.json {
+					fmt.Fprintln(cmd.ErrOrStderr(), text)
+				}
+				return err
 			})
 		},
 	}
@@ -85,18 +92,34 @@ func newHistoryCommand(g *globals) *cobra.Command {
 	return cmd
 }
 
+// extent says that a list of n deliveries is empty or may go on; "" if it is complete or as long as
+// asked for.
+func extent(n, limit int, asked, byIdentity bool) string {
+	switch {
+	case n == 0 && byIdentity:
+		return "no deliveries match; --identity needs the whole identity"
+	case n == 0:
+		return "no deliveries match"
+	case n == limit && !asked:
+		return fmt.Sprintf("stopped after %d deliveries; --limit 0 lists all", n)
+	}
+	return ""
+}
+
 // historyPage is the number of deliveries whose columns are aligned together.
 const historyPage = 500
 
-// history prints deliveries as they arrive, so it holds at most one page in memory.
-func history(ctx context.Context, c *client, g *globals, q url.Values, out io.Writer) error {
+// history prints deliveries as they arrive, so it holds at most one page in memory. It returns
+// their number.
+func history(ctx context.Context, c *client, g *globals, q url.Values, out io.Writer) (n int, err error) {
 	path := "/api/v1/deliveries?" + q.Encode()
 	if g.json {
-		return each(ctx, c, path, func(d api.Delivery) error { return printJSON(out, d) })
+		return 0, each(ctx, c, path, func(d api.Delivery) error { return printJSON(out, d) })
 	}
 	t := historyTable{table: table{w: out}, clock: g.clock(out)}
 	var page []api.Delivery
-	err := each(ctx, c, path, func(d api.Delivery) error {
+	err = each(ctx, c, path, func(d api.Delivery) error {
+		n++
 		page = append(page, d)
 		if len(page) < historyPage {
 			return nil
@@ -106,35 +129,37 @@ func history(ctx context.Context, c *client, g *globals, q url.Values, out io.Wr
 		return err
 	})
 	if err != nil {
-		return err
+		return n, err
 	}
-	return t.print(page)
+	return n, t.print(page)
 }
 
-// historyCSV prints deliveries as CSV. On a terminal, control characters are escaped.
-func historyCSV(ctx context.Context, c *client, q url.Values, out io.Writer) (err error) {
+// historyCSV prints deliveries as CSV, and returns their number. On a terminal, control characters
+// are escaped.
+func historyCSV(ctx context.Context, c *client, _ *globals, q url.Values, out io.Writer) (n int, err error) {
 	resp, err := c.do(ctx, http.MethodGet, "/api/v1/deliveries?"+q.Encode(), nil)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer func() { err = errors.Join(err, resp.Body.Close()) }()
+	var body io.Reader = resp.Body
 	if !interactive(out) {
-		if _, err := io.Copy(out, resp.Body); err != nil {
-			return fmt.Errorf("the CSV file is incomplete: %w\nnext: run the command again", err)
-		}
-		return nil
+		body = io.TeeReader(body, out)
 	}
-	lines := bufio.NewReader(resp.Body)
-	for {
-		line, err := lines.ReadString('\n')
-		if line != "" {
-			fmt.Fprintln(out, printable(strings.TrimSuffix(line, "\n")))
-		}
+	records := csv.NewReader(body)
+	for n = -1; ; n++ { // the header is none
+		record, err := records.Read()
 		switch {
 		case errors.Is(err, io.EOF):
-			return nil
+			return n, nil
 		case err != nil:
-			return err
+			return n, fmt.Errorf("the CSV file is incomplete: %w\nnext: run the command again", err)
+		case interactive(out):
+			var line bytes.Buffer
+			if err := csv.NewWriter(&line).WriteAll([][]string{record}); err != nil {
+				return n, err
+			}
+			fmt.Fprint(out, printableLines(line.String()))
 		}
 	}
 }
@@ -169,13 +194,7 @@ func (t *historyTable) print(page []api.Delivery) error {
 
 // noteOf returns the reason or the error of a delivery in one line.
 func noteOf(d api.Delivery) string {
-	s := d.Reason
-	if d.Error != nil && (s == "" || d.State == ledger.Failed.String()) {
-		s = d.Error.Text()
-		if n := len(d.Errors); n > 1 {
-			s = fmt.Sprintf("%d mistakes: %s", n, s) // first, because a terminal cuts the end off
-		}
-	}
+	s := d.Why()
 	if d.MaybeTwice {
 		s = "maybe twice " + s
 	}

@@ -58,7 +58,7 @@ func checkZaps(cmd *cobra.Command, args []string, all bool) error {
 	case all && len(args) > 0:
 		return usage(cmd, errors.New("--all and zaps cannot be combined"))
 	case !all && len(args) == 0:
-		return usage(cmd, &argError{errors.New("missing argument: ZAP"), "rowtap status"})
+		return usage(cmd, &argError{errors.New("missing argument: ZAP, or --all"), "rowtap status"})
 	}
 	return nil
 }

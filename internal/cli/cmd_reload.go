@@ -20,9 +20,8 @@ func newReloadCommand(g *globals) *cobra.Command {
 		Use:   "reload",
 		Short: "Reload the configuration; an invalid one is rejected",
 		Long: "Makes the daemon reload its configuration, and prints the number of zaps. If the configuration is invalid, it prints every\n" +
-			"mistake and exits with code 2; the daemon keeps the current configuration. It also prints the next runs that have changed.\n" +
-			"If a zap moves to another worksheet, the\n" +
-			"command waits until it has moved, and prints which rows are left unsent.\n\n" +
+			"mistake and exits with code 2; the daemon keeps the current configuration. It also prints the next runs that have\n" +
+			"changed. If a zap moves to another worksheet, it waits until the zap has moved, and prints which rows are left unsent.\n\n" +
 			"As systemd's ExecReload=, it sends SIGHUP to $MAINPID if the daemon does not listen. The result is then in the daemon's log.",
 		Example: "  rowtap check && rowtap reload",
 		RunE: func(cmd *cobra.Command, _ []string) error {

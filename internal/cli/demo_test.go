@@ -53,7 +53,7 @@ func TestDemoNotes(t *testing.T) {
 	defer daemon.Close()
 	notes, err := demoNotes(strings.TrimPrefix(daemon.URL, "http://"))(t.Context())
 	want := []sandbox.Note{
-		{Row: 8, Zap: "profiles", State: "failed", Why: "516: not a phone number", Link: daemon.URL + "/deliveries/profiles/7"},
+		{Row: 8, Zap: "profiles", State: "failed", Why: "Mobile: 516: not a phone number", Link: daemon.URL + "/deliveries/profiles/7"},
 		{Row: 7, Zap: "events", State: "waiting", Why: "waits for Email", Link: daemon.URL + "/deliveries/events/6"},
 	}
 	if err != nil || !slices.Equal(notes, want) {

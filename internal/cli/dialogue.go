@@ -107,10 +107,10 @@ func oneOf(text string, things []string) (int, error) {
 		return i, nil
 	}
 	if text == "" {
-		return 0, fmt.Errorf("enter a number from 1 to %d", len(things))
+		return 0, fmt.Errorf("enter a name or a number from 1 to %d", len(things))
 	}
 	if near := config.Nearest(text, things); near != "" {
 		return 0, fmt.Errorf("%q is not in the list; did you mean %q?", text, near)
 	}
-	return 0, fmt.Errorf("%q is not in the list; enter a number from 1 to %d", text, len(things))
+	return 0, fmt.Errorf("%q is not in the list; enter a name or a number from 1 to %d", text, len(things))
 }

@@ -16,7 +16,7 @@ func printTable(w io.Writer, header []string, rows [][]string) error {
 }
 
 // table prints rows under a header as they arrive, with columns as wide as their widest text so
-// far, in terminal columns. On a terminal, the last column is cut to fit, and states are coloured.
+// far, in terminal columns. On a terminal, the last column is made to fit, and states are coloured.
 type table struct {
 	w      io.Writer
 	header []string // nil: not begun
@@ -40,8 +40,9 @@ func (t *table) add(rows [][]string) error {
 		}
 		t.widen(clean[i])
 	}
+	var below []string
 	if width := terminalWidth(t.w); width > 0 {
-		fitLast(width, t.widths, clean)
+		below = fitLast(width, t.widths, clean)
 	}
 	if !t.headed {
 		t.headed = true
@@ -49,9 +50,12 @@ func (t *table) add(rows [][]string) error {
 			return err
 		}
 	}
-	for _, cells := range clean {
+	for i, cells := range clean {
 		if err := t.line(cells); err != nil {
 			return err
+		}
+		if below != nil && below[i] != "" {
+			fmt.Fprintln(t.w, below[i])
 		}
 	}
 	return nil
@@ -79,17 +83,25 @@ func (t *table) line(cells []string) error {
 	return err
 }
 
-// fitLast cuts the last column so that rows fit into width, but leaves at least ten columns of it,
-// even if rows then wrap.
-func fitLast(width int, widths []int, rows [][]string) {
-	const least = 10
+// fitLast makes rows fit into width: it cuts the texts of the last column or, where fewer than 30
+// columns are left for them, moves those that do not fit to lines below their rows. It returns
+// these lines; "": none.
+func fitLast(width int, widths []int, rows [][]string) []string {
+	const least = 30
 	last := len(widths) - 1
-	taken := 0
+	room := width
 	for _, wide := range widths[:last] {
-		taken += wide + columnGap
+		room -= wide + columnGap
 	}
-	room := max(width-taken, least)
-	for _, cells := range rows {
-		cells[last] = ansi.Truncate(cells[last], room, "…")
+	below := make([]string, len(rows))
+	for i, cells := range rows {
+		switch text := cells[last]; {
+		case text == "" || ansi.StringWidth(text) <= room:
+		case room >= least:
+			cells[last] = ansi.Truncate(text, room, "…")
+		default:
+			cells[last], below[i] = "", ansi.Truncate(strings.Repeat(" ", columnGap)+text, width, "…")
+		}
 	}
+	return below
 }

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"bytes"
+	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -31,10 +33,22 @@ func TestTablesAlign(t *testing.T) {
 }
 
 func TestTheLastColumnFits(t *testing.T) {
-	rows := [][]string{{"a/1", "a long reason of 田中太郎"}, {"a/22", "short"}}
-	fitLast(22, []int{4, 21}, rows)
-	if rows[0][1] != "a long reason o…" || rows[1][1] != "short" {
-		t.Errorf("got %q", rows)
+	long := "the reason of 田中太郎, which is long"
+	for _, tt := range []struct {
+		width int
+		want  [][]string
+		below []string
+	}{
+		{width: 43, want: [][]string{{"a/1", long}, {"a/22", "short"}}, below: []string{"", ""}},
+		{width: 36, want: [][]string{{"a/1", "the reason of 田中太郎, which…"}, {"a/22", "short"}}, below: []string{"", ""}},
+		{width: 35, want: [][]string{{"a/1", ""}, {"a/22", "short"}}, below: []string{"  the reason of 田中太郎, which is…", ""}},
+		{width: 8, want: [][]string{{"a/1", ""}, {"a/22", ""}}, below: []string{"  the r…", "  short"}},
+	} {
+		rows := [][]string{{"a/1", long}, {"a/22", "short"}}
+		below := fitLast(tt.width, []int{4, 37}, rows)
+		if !reflect.DeepEqual(rows, tt.want) || !slices.Equal(below, tt.below) {
+			t.Errorf("%d columns: %q, %q, want %q, %q", tt.width, rows, below, tt.want, tt.below)
+		}
 	}
 	for _, tt := range []struct {
 		text string
@@ -96,5 +110,25 @@ func TestHistoryInPages(t *testing.T) {
 		"y/0  3    upload_event                sent              2026-11-29 12:00:00 UTC  0\n"
 	if got := b.String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// A list says if it is empty, or stops at a limit that nobody has asked for.
+func TestHistorySaysWhereItStops(t *testing.T) {
+	for _, tt := range []struct {
+		n, limit          int
+		asked, byIdentity bool
+		want              string
+	}{
+		{n: 49, limit: 50},
+		{n: 50, limit: 50, want: "stopped after 50 deliveries; --limit 0 lists all"},
+		{n: 50, limit: 50, asked: true},
+		{n: 0, limit: 50, want: "no deliveries match"},
+		{n: 0, limit: 0, asked: true, want: "no deliveries match"},
+		{n: 0, limit: 50, byIdentity: true, want: "no deliveries match; --identity needs the whole identity"},
+	} {
+		if got := extent(tt.n, tt.limit, tt.asked, tt.byIdentity); got != tt.want {
+			t.Errorf("%+v: %q", tt, got)
+		}
 	}
 }

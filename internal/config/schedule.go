@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/robfig/cron/v3"
 
@@ -151,6 +152,8 @@ func checkFields(line string) error {
 	}
 	texts := strings.Fields(line)
 	switch n := len(texts); {
+	case n == 6 && zoned(texts[5]):
+		return fmt.Errorf("has 6 fields; a time zone is in front of the five: CRON_TZ=%s %s", texts[5], strings.Join(texts[:5], " "))
 	case n == 6:
 		return errors.New("has 6 fields; a cron line has 5 (minute, hour, day of month, month, day of week), without seconds; for intervals below a minute, use @every 30s")
 	case n != 5:
@@ -164,6 +167,12 @@ func checkFields(line string) error {
 		}
 	}
 	return nil
+}
+
+// zoned reports whether a field is the name of a time zone, such as Asia/Kolkata.
+func zoned(field string) bool {
+	_, err := time.LoadLocation(field)
+	return err == nil && strings.ContainsFunc(field, unicode.IsLetter)
 }
 
 // check checks one part of a list, such as */5, 1-5 or MON.

@@ -414,7 +414,7 @@ func TestComments(t *testing.T) {
 	}
 	said := map[string]bool{
 		"enabled": true, "schedule": true, "filter": true, "redact": true, "action.identity": true, "action.time": true, "action.properties.NAME.format": true,
-		"trigger.start": true, "trigger.require": true, "trigger.settle": true, "trigger.key": true,
+		"trigger.start": true, "trigger.require": true, "trigger.settle": true, "trigger.key": true, "trigger.repeats": true,
 	}
 	for _, k := range config.Keys("zap") {
 		want := k.About

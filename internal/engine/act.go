@@ -196,14 +196,14 @@ func (e *Engine) choose(ctx context.Context, name string, numbers []uint64, a Ac
 		case updates && !sel.Again && !d.State.Accepted() && r != nil:
 			p := profile{number: d.Number, user: plan.User{Action: r.ActionName(d), Identity: bound.Identity(r, d)}, first: d.Origin()}
 			if sel.DryRun {
-				p.reason = why.of(causeOf(d))
+				p.reason = why.of(causeOf(d, sel.Error))
 			}
 			profiles = append(profiles, p)
 			return nil
 		}
 		chosen = append(chosen, d.Number)
 		if sel.DryRun {
-			why.of(causeOf(d)).Count++
+			why.of(causeOf(d, sel.Error)).Count++
 		}
 		if a != Discard && done.Would != nil {
 			done.Would.count(d, updates, now)

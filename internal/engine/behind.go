@@ -116,7 +116,11 @@ func MoveNotes(r *plan.Recipe, z ZapStatus) []plan.Note {
 			Text: fmt.Sprintf("the zap will move from worksheet %s to %s; its existing rows are not sent", *b, plan.Named(t.Worksheet)),
 			Hint: "rowtap reload, which shows how many there are and how to send them",
 		}
-		if open := (LeftBehind{z.Waiting, z.Queued, z.Failed, z.Held}).String(); open != "" {
+		open := LeftBehind{z.Waiting, z.Queued, z.Failed, z.Held}
+		if l := z.LeftBehind; l != nil { // already, and described below
+			open = LeftBehind{open.Waiting - l.Waiting, open.Queued - l.Queued, open.Failed - l.Failed, open.Held - l.Held}
+		}
+		if open := open.String(); open != "" {
 			n.Text += ". Rows left behind in the old worksheet, where corrections are not seen: " + open
 			n.Hint = "handle them now, while corrections are still seen, or later; then: rowtap reload"
 		}

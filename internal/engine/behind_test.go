@@ -35,6 +35,7 @@ func TestMoveLeavesOpenRowsBehind(t *testing.T) {
 	r.appendTo(t, "Other", pair("other-1@example.com", 1), pair("other-2@example.com", 2))
 	r.append(t, [2]string{"last@example.com", "9"})
 
+	back := r.current().Recipe("e")
 	r.write(t, "e", there)
 	if notes := MoveNotes(r.current().Recipe("e"), z); len(notes) != 1 || !strings.Contains(notes[0].Text, `from worksheet "Signups" (gid 0) to "Other"`) ||
 		!strings.Contains(notes[0].Text, "1 waiting, 1 failed, 3 held") {
@@ -74,6 +75,9 @@ func TestMoveLeavesOpenRowsBehind(t *testing.T) {
 	z = status(t, r, "e")
 	if want := (LeftBehind{Waiting: 1, Failed: 1, Held: 3}); z.LeftBehind == nil || *z.LeftBehind != want {
 		t.Errorf("left behind %+v, want %+v", z.LeftBehind, want)
+	}
+	if notes := MoveNotes(back, z); len(notes) < 2 || !strings.HasSuffix(notes[0].Text, `to "Signups"; its existing rows are not sent`) {
+		t.Errorf("notes of a check before the way back: %+v, want no rows left behind by it", notes)
 	}
 	for n, gid := range map[uint64]int64{1: 0, 5: 0, 6: 0, 7: 7} {
 		d, _, err := r.ledger.Delivery(t.Context(), "e", n)

@@ -49,6 +49,9 @@ func ParsePeriod(since, until string, now time.Time) (from, to time.Time, err er
 	}
 	if err == nil && !from.IsZero() && !to.IsZero() && !from.Before(to) {
 		err = fmt.Errorf("%s to %s: %w", since, until, ErrNoPeriod)
+		if from.Equal(to) {
+			err = fmt.Errorf("%w; it is not included: for one day, give the next one, %s", err, from.AddDate(0, 0, 1).Format(time.DateOnly))
+		}
 	}
 	return from, to, err
 }
@@ -112,12 +115,27 @@ type Reason struct {
 	Count int    `json:"count"`
 }
 
-// causeOf returns why a delivery failed, is held, waits or was skipped, as [Selection.Error] finds it.
-func causeOf(d ledger.Delivery) string {
-	if d.Problem != nil && (d.State == ledger.Failed || d.Reason == "") {
-		return d.Problem.Text()
+// causesOf returns why a delivery failed, is held, waits or was skipped, as [Selection.Error] finds
+// it: every error, once.
+func causesOf(d ledger.Delivery) []string {
+	if d.Problem == nil || d.State != ledger.Failed && d.Reason != "" {
+		return []string{d.Reason}
 	}
-	return d.Reason
+	var all []string
+	for p := range d.Problem.All() {
+		if text := p.Text(); !slices.Contains(all, text) {
+			all = append(all, text)
+		}
+	}
+	return all
+}
+
+// causeOf returns the first cause that contains a text, in any letter case; the first of all if
+// none does.
+func causeOf(d ledger.Delivery, text string) string {
+	all := causesOf(d)
+	text = strings.ToLower(text)
+	return all[max(0, slices.IndexFunc(all, func(s string) bool { return strings.Contains(strings.ToLower(s), text) }))]
 }
 
 // reasons counts deliveries by reason.
@@ -146,11 +164,15 @@ func (r reasons) sorted() []Reason {
 	return all
 }
 
-// Reasons returns why a zap's deliveries are in a state, the most frequent reason first. It reads
-// no rows.
+// Reasons returns why a zap's deliveries are in a state, the most frequent reason first. A delivery
+// counts for each of its errors, as each selects it. It reads no rows.
 func (e *Engine) Reasons(ctx context.Context, name string, state ledger.State) ([]Reason, error) {
 	counts := reasons{}
-	err := e.ledger.ScanOutcomes(ctx, name, state, func(d ledger.Delivery) { counts.of(causeOf(d)).Count++ })
+	err := e.ledger.ScanOutcomes(ctx, name, state, func(d ledger.Delivery) {
+		for _, text := range causesOf(d) {
+			counts.of(text).Count++
+		}
+	})
 	return counts.sorted(), err
 }
 

@@ -58,6 +58,9 @@ func TestParseTime(t *testing.T) {
 			t.Errorf("ParsePeriod(%q, %q): %v", tt.since, tt.until, err)
 		}
 	}
+	if _, _, err := ParsePeriod("2026-11-30", "2026-11-30", now); err == nil || !strings.HasSuffix(err.Error(), "for one day, give the next one, 2026-12-01") {
+		t.Errorf("the same day twice: %v", err)
+	}
 }
 
 // find returns the IDs of the deliveries that a query lists, sorted.
@@ -193,6 +196,36 @@ func TestActionsOnASelection(t *testing.T) {
 	}
 	if e, p := r.states(t, "e"), r.states(t, "p"); e != "ffqf" || p != "ffqf" {
 		t.Errorf("states %s and %s, want ffqf", e, p)
+	}
+}
+
+// A row with several errors counts for each, as each selects it; a selection by a text is listed
+// under the error that has it.
+func TestARowWithSeveralErrors(t *testing.T) {
+	r := newRig(t, map[string]string{"e": eventZap("production")})
+	r.failing(t, "e", r.now(), "not a phone number", "a")
+	r.found(t, "e", r.now(), ledger.Queued, "b")
+	phone := &ledger.Problem{Column: "Phone", Message: "not a phone number", Next: &ledger.Problem{Column: "Phone", Message: "not a phone number"}}
+	both := &ledger.Problem{Column: "Date", Message: "no date", Next: phone}
+	if err := r.ledger.Finish(t.Context(), "e", []ledger.Outcome{{Number: 2, State: ledger.Failed, Problem: both}}, r.now()); err != nil {
+		t.Fatal(err)
+	}
+	reasons, err := r.Reasons(t.Context(), "e", ledger.Failed)
+	if want := []Reason{{"Phone: not a phone number", 2}, {"Date: no date", 1}}; err != nil || !slices.Equal(reasons, want) {
+		t.Errorf("Reasons = %v, %v, want %v", reasons, err, want)
+	}
+	for _, tt := range []struct {
+		text string
+		want []Reason
+	}{
+		{"PHONE number", []Reason{{"Phone: not a phone number", 2}}},
+		{"date", []Reason{{"Date: no date", 1}}},
+		{"", []Reason{{"Date: no date", 1}, {"Phone: not a phone number", 1}}},
+	} {
+		done, err := r.Act(t.Context(), Replay, Selection{Zap: "e", State: ledger.Failed, Error: tt.text, DryRun: true})
+		if err != nil || !slices.Equal(done.Reasons, tt.want) {
+			t.Errorf("--error %q: %v, %v, want %v", tt.text, done.Reasons, err, tt.want)
+		}
 	}
 }
 

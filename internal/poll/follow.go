@@ -161,7 +161,7 @@ func (f openChange) ledger(r row.Row) ledger.Change {
 		c.State = ledger.Held
 	case detect.Edited:
 		if f.requeue {
-			c.State = ledger.Queued
+			c.State, c.Reason = ledger.Queued, "corrected in the sheet"
 		}
 	case detect.Deleted:
 		deleted, c.Row = true, nil

@@ -110,12 +110,12 @@ func (d Delivery) WhenFound() bool {
 
 // Why explains the delivery's state in one line.
 func (d Delivery) Why() string {
-	if d.Error == nil {
+	if d.Error == nil || d.Reason != "" && d.State != ledger.Failed.String() {
 		return d.Reason
 	}
-	text := Error{Code: d.Error.Code, Message: d.Error.Message}.Text()
+	text := d.Error.Text()
 	if n := len(d.Errors); n > 1 {
-		text = fmt.Sprintf("%d mistakes: %s", n, text)
+		text = fmt.Sprintf("%d mistakes: %s", n, text) // first, because a terminal cuts the end off
 	}
 	return text
 }

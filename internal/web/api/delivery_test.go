@@ -18,7 +18,7 @@ func TestAllMistakesOfARow(t *testing.T) {
 	if len(v.Errors) != 2 || v.Error == nil || *v.Error != v.Errors[0] || v.Errors[1].Column != "Joined" {
 		t.Errorf("error %v, errors %v", v.Error, v.Errors)
 	}
-	if got, want := v.Why(), "2 mistakes: 516: no phone number"; got != want {
+	if got, want := v.Why(), "2 mistakes: Mobile: 516: no phone number"; got != want {
 		t.Errorf("why %q, want %q", got, want)
 	}
 }

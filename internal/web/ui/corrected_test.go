@@ -199,6 +199,35 @@ func TestACorrectedFileIsShown(t *testing.T) {
 	}
 }
 
+// A row of a worksheet that the zap no longer watches has no button that leads to its correction,
+// which would not be seen.
+func TestARowLeftBehindIsNotToBeCorrected(t *testing.T) {
+	h, e := failedRows(t)
+	b := webtest.NewBrowser(t, h)
+	b.Get("/?token=" + testToken)
+	refused := &ledger.Problem{Code: "516", Message: "not a phone number: use digits, spaces, ( ) - . / and one leading +", Column: "Mobile"}
+	for name, label := range map[string]string{"signups": ">Correct cell B7<", "local": ">Correct the row<"} {
+		read := ledger.Poll{
+			SpreadsheetID: "book", Title: "Signups", Header: row.HeaderOf([]string{"Email", "Mobile", "C", "Name", "City"}), Action: "create_update_user_profile",
+			Cursor: webtest.CursorOf(detect.Seen{Number: 7, Delivery: 3}),
+			New:    []ledger.NewRow{{State: ledger.Queued, Row: row.Row{Number: 7, Cells: []row.Cell{row.TextCell("a@example.com"), row.TextCell("98x"), row.TextCell("41")}}}},
+		}
+		_, err := e.Ledger.Commit(t.Context(), name, read)
+		must(t, err)
+		must(t, e.Ledger.Finish(t.Context(), name, []ledger.Outcome{{Number: 3, State: ledger.Failed, Problem: refused}}, time.Now()))
+		status, _, body := b.Get("/deliveries/" + name + "/3")
+		b.Sees("watched", status, 200, body, label)
+		read.GID, read.New = 99, nil
+		_, err = e.Ledger.Commit(t.Context(), name, read)
+		must(t, err)
+		status, _, body = b.Get("/deliveries/" + name + "/3")
+		b.Sees("left behind", status, 200, body, "no longer watches worksheet", `value="replay"`)
+		if strings.Contains(body, ">Correct ") {
+			t.Errorf("the row of %s is to be corrected", name)
+		}
+	}
+}
+
 // TestWhySaysWhatIsNext: the page says what the command does.
 func TestWhySaysWhatIsNext(t *testing.T) {
 	h, _ := failedRows(t)

@@ -103,8 +103,10 @@ func TestFailuresAreGroupedByReason(t *testing.T) {
 	b := webtest.NewBrowser(t, h)
 	b.Get("/?token=" + testToken)
 	status, _, body := b.Get("/zaps/old")
-	b.Sees("the zap", status, 200, body, "Phone: not a phone number", "Replay 3", "Phone: no date", "Replay 1",
+	b.Sees("the zap", status, 200, body, "<h3>Failed, by reason</h3>", "Phone: not a phone number", "Replay 3", "Phone: no date", "Replay 1",
 		`href="/zaps/old?error=Phone%3A&#43;not&#43;a&#43;phone&#43;number&amp;state=failed"`, `name="error" value="Phone: no date"`, `name="seen" value="3"`)
+	status, _, body = b.Get("/zaps/old?since=2026-11-24")
+	b.Sees("a period", status, 200, body, "All failed rows, by reason", "Replay 3")
 	status, _, body = b.Get("/zaps/old?state=failed&error=no+date")
 	b.Sees("one reason", status, 200, body, "Only with the error <strong>no date</strong>", "#5")
 	if strings.Contains(body, "#4<") || strings.Contains(body, "Replay all") {
