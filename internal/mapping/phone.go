@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/nyaruka/phonenumbers"
 
@@ -178,20 +177,11 @@ const fullWidth = '\uff01'
 // digitOf returns the value of a decimal digit of any script. Unicode places the digits of a script
 // in order from zero (https://www.unicode.org/versions/Unicode16.0.0/core-spec/chapter-4/#G124206).
 func digitOf(r rune) (digit byte, ok bool) {
-	if r < utf8.RuneSelf {
-		return byte(r - '0'), '0' <= r && r <= '9'
+	before := rune(0) // digits directly before r
+	for unicode.IsDigit(r - before - 1) {
+		before++
 	}
-	for _, t := range unicode.Nd.R16 {
-		if r >= rune(t.Lo) && r <= rune(t.Hi) {
-			return byte((r - rune(t.Lo)) % 10), true
-		}
-	}
-	for _, t := range unicode.Nd.R32 {
-		if r >= rune(t.Lo) && r <= rune(t.Hi) {
-			return byte((r - rune(t.Lo)) % 10), true
-		}
-	}
-	return 0, false
+	return byte(before % 10), unicode.IsDigit(r)
 }
 
 // isInvisible reports whether r is one of the invisible characters that chats, web pages and
