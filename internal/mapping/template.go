@@ -193,6 +193,15 @@ func nameHint(name string) string { return "write a column of that name as " + b
 // byName returns the expression for a column of any name.
 func byName(name string) string { return "row[" + strconv.Quote(name) + "]" }
 
+// inExpression returns a column as expressions write it: its name if that is a variable, otherwise
+// row["Name"].
+func inExpression(name string) string {
+	if p, why := compileExpression(name, noPlace); why == nil && p.plain && len(p.columns) == 1 && p.columns[0].name == name {
+		return name
+	}
+	return byName(name)
+}
+
 func leadingSpace(s string) (runes int) {
 	return utf8.RuneCountInString(s) - utf8.RuneCountInString(strings.TrimLeft(s, " \t\r\n"))
 }
