@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"regexp"
 	"strings"
 	"unicode"
@@ -18,11 +17,6 @@ type span struct{ from, to place }
 
 // extent is a node's range in file.order.
 type extent struct{ first, after int }
-
-// comparePos compares positions by file, line and column.
-func comparePos(a, b Pos) int {
-	return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
-}
 
 // hide keeps a node's text out of source lines. YAML does not give the end of a node, so everything
 // up to the next node is hidden.

@@ -114,9 +114,7 @@ func (c *compilation) warn(a *action) {
 // warnAll reports an all: true that is not first in its mapping, because in earlier releases it was
 // a property.
 func (c *compilation) warnAll(a *action) {
-	before := func(p config.Pos) bool {
-		return slices.Compare([]int{p.Line, p.Column}, []int{a.AllPos.Line, a.AllPos.Column}) < 0
-	}
+	before := func(p config.Pos) bool { return p.Compare(a.AllPos) < 0 }
 	if !a.AllMapped || !slices.ContainsFunc(a.Properties, func(p config.Property) bool { return before(p.NamePos) }) &&
 		!slices.ContainsFunc(a.Omit, func(o config.OmittedColumn) bool { return before(o.Pos) }) {
 		return
