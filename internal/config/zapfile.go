@@ -63,14 +63,14 @@ func (c *Config) ReadZapFile(z *Zap) ZapFile {
 	}
 	shown := ZapFile{Text: text}
 	f := &file{path: z.File}
-	checked, ok := f.check(text)
+	_, ok := f.check(text)
 	was, known := c.sums[z.File]
 	shown.Edited = !known || was != sumOf(text)
 	if !ok {
 		shown.Unshown = "is not text"
 		return shown
 	}
-	root, ok := f.parse(checked), false
+	root, ok := f.parse(text), false
 	if root != nil {
 		b := &builder{file: f, extents: make(map[*yaml.Node]extent)}
 		b.locate(root)
