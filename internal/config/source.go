@@ -55,18 +55,9 @@ func (f *file) source(p Pos) string {
 	if !f.known || p.Line < 1 || p.Line > len(f.lines) || p.Column > maxSource {
 		return ""
 	}
-	line := []rune(f.lines[p.Line-1])
-	cut := len(line)
-	for _, s := range f.hidden {
-		switch {
-		case p.Line < s.from.line || p.Line > s.to.line:
-		case p.Line == s.from.line:
-			cut = min(cut, s.from.column-1)
-		case p.Line < s.to.line:
-			return ""
-		case strings.Trim(string(line[:min(s.to.column-1, len(line))]), " -") != "":
-			return "" // the end of a multi-line secret
-		}
+	line, cut := f.visible(p.Line)
+	if cut < 0 {
+		return ""
 	}
 	shown := string(line[:cut])
 	if cut < len(line) {
@@ -77,6 +68,23 @@ func (f *file) source(p Pos) string {
 		}
 	}
 	return printable(shown)
+}
+
+// visible returns a line and how many of its characters are before its first hidden part; -1 if
+// nothing of it may be shown, because it is within a hidden part or has the end of one.
+func (f *file) visible(number int) (line []rune, cut int) {
+	line = []rune(f.lines[number-1])
+	cut = len(line)
+	for _, s := range f.hidden {
+		switch {
+		case number < s.from.line || number > s.to.line:
+		case number == s.from.line:
+			cut = min(cut, s.from.column-1)
+		case number < s.to.line, strings.Trim(string(line[:min(s.to.column-1, len(line))]), " -") != "":
+			return line, -1
+		}
+	}
+	return line, cut
 }
 
 // printable makes a line safe for a terminal. Characters are replaced one for one, so the caret
