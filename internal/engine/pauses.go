@@ -100,20 +100,11 @@ func (e *Engine) pauseLoop(ctx context.Context) error {
 		}
 		return nil
 	}
-	tick := time.NewTicker(pauseCheck)
-	defer tick.Stop()
-	for {
-		e.endPauses(ctx)
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
+	return loop(ctx, e.endPauses)
 }
 
-// endPauses ends the pauses whose timers have run out.
-func (e *Engine) endPauses(ctx context.Context) {
+// endPauses ends the pauses whose timers have run out. It returns when to do so again.
+func (e *Engine) endPauses(ctx context.Context) time.Duration {
 	now := e.now()
 	e.mu.Lock()
 	var due []string
@@ -143,6 +134,7 @@ func (e *Engine) endPauses(ctx context.Context) {
 		}
 		e.mu.Unlock()
 	}
+	return pauseCheck
 }
 
 // until describes the end of a pause.
