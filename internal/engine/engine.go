@@ -131,7 +131,7 @@ type Engine struct {
 	poller  *poll.Poller
 	failed  chan error // why Run must end: the state can no longer be recorded
 
-	removed removedZaps
+	removed sync.Map // what zaps hide that the ledger has and the plan does not, by name: ledger.Hides
 	// Held from reading the configuration files until their plan is in force, so that the files
 	// read last win.
 	loading  sync.Mutex
@@ -298,6 +298,7 @@ func (e *Engine) swap(ctx context.Context, plan *plan.Plan) {
 	defer e.mu.Unlock()
 	plan.Adopt(e.plan)
 	Warn(e.log, e.plan.Config, plan.Config)
+	e.removed.Clear()
 	e.plan, e.reloaded = plan, reloadState{at: time.Now()}
 	e.poller.Adopt(plan)
 	for _, w := range e.poller.FormerNames() {
