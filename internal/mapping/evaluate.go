@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"cmp"
 	"errors"
 	"regexp"
 	"slices"
@@ -33,10 +34,7 @@ func (e *evaluation) addOrigin(columns []int, from, to int) {
 }
 
 func (e *evaluation) zone() *time.Location {
-	if e.ctx.Zone == nil {
-		return time.UTC
-	}
-	return e.ctx.Zone
+	return cmp.Or(e.ctx.Zone, time.UTC)
 }
 
 // value evaluates a template.

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -30,12 +31,7 @@ func (c *compilation) numeralsOf(p config.Property) numerals {
 	return n
 }
 
-func (n numerals) point() string {
-	if n.decimal == "" {
-		return "."
-	}
-	return n.decimal
-}
+func (n numerals) point() string { return cmp.Or(n.decimal, ".") }
 
 // of converts a value to a number.
 func (n numerals) of(v value) (value, *fault) {

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"slices"
@@ -49,10 +50,7 @@ func (b *binder) allProperties(a *boundAction) []boundProperty {
 		if name == "" || skip[i] || len(a.items) > 0 && name == clevertap.ChargedItems {
 			continue
 		}
-		own := byColumn[i]
-		if own == "" {
-			own = name
-		}
+		own := cmp.Or(byColumn[i], name)
 		if a.overrides(own, name) {
 			continue
 		}
