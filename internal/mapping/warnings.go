@@ -32,8 +32,7 @@ func (b *Bound) Warnings(nth int, rec Record, ctx Context) []clevertap.Warning {
 func (b *Bound) FormatWarnings(rows []row.Row) config.Diagnostics {
 	var all config.Diagnostics
 	for i := range b.actions {
-		a := &b.actions[i]
-		for _, p := range slices.Concat(append([][]boundProperty{a.properties}, a.items...)...) {
+		for _, p := range b.actions[i].all() {
 			if p.kind == config.Date && len(p.dates.formats) > 0 {
 				all = append(all, p.formatWarning(rows)...)
 			}

@@ -53,11 +53,7 @@ func MissingIn(h row.Header, names []string, at map[string]config.Pos) []mapping
 		if _, found := h.Index(name); found || slices.Contains(names[:i], name) {
 			continue
 		}
-		m := mapping.MissingColumn{Name: name, Pos: at[name], Doubled: h.Doubled(name)}
-		if !m.Doubled {
-			m.Nearest = config.Nearest(name, h.Names())
-		}
-		missing = append(missing, m)
+		missing = append(missing, mapping.Missing(h, name, at[name]))
 	}
 	return missing
 }
