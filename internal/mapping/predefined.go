@@ -32,7 +32,7 @@ func (b *binder) allProperties(a *boundAction) []boundProperty {
 	b.skipNamed(a, skip)
 	taken := map[string]int{}
 	if !a.event {
-		for _, fit := range []func(string) string{exactName, clevertap.PredefinedName, clevertap.Alias} {
+		for _, fit := range []func(string) string{clevertap.ExactName, clevertap.PredefinedName, clevertap.Alias} {
 			for i, name := range names {
 				own := fit(name)
 				if _, ok := taken[own]; own != "" && !ok && !skip[i] {
@@ -97,14 +97,6 @@ func (b *binder) skipNamed(a *boundAction, skip map[int]bool) {
 // overrides reports whether the action lists a property that replaces that of a column.
 func (a *boundAction) overrides(own, column string) bool {
 	return a.AllMapped && slices.ContainsFunc(a.properties, func(p boundProperty) bool { return p.name == own || row.TidyName(p.name) == column })
-}
-
-// exactName returns name if it is spelled exactly like a predefined property, otherwise "".
-func exactName(name string) string {
-	if clevertap.PredefinedName(name) == name {
-		return name
-	}
-	return ""
 }
 
 // Names returns the property that each column of a header becomes in an action with `properties:
