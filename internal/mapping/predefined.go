@@ -3,9 +3,7 @@ package mapping
 import (
 	"cmp"
 	"maps"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/rowtap/rowtap/internal/clevertap"
@@ -214,17 +212,9 @@ const minPhone = 5
 // international converts a Phone without type: phone, which must have + and a country code. Plain
 // digits after the + are not checked for a valid number.
 func international(v value) (value, *fault) {
-	var s string
-	switch v.kind {
-	case text:
-		s = strings.TrimSpace(v.text)
-	case number:
-		if v.num < 0 || v.num != math.Trunc(v.num) {
-			return value{}, phoneFault("a number that is not a phone number")
-		}
-		s = strconv.FormatFloat(v.num, 'f', 0, 64)
-	case blank, boolean, date, timeOfDay, list, object:
-		return value{}, phoneFault(v.kind.String() + ", not a phone number")
+	s, why := phoneText(v)
+	if why != nil {
+		return value{}, why
 	}
 	dialled, why := parseDialled(s)
 	number := dialled.text
