@@ -105,10 +105,8 @@ func checkDescriptor(line string) error {
 	case "@reboot":
 		return errors.New("@reboot is not supported: rowtap polls on a schedule, and catches up automatically after a start")
 	}
-	for _, known := range words {
-		if word == known && rest == "" {
-			return nil
-		}
+	if rest == "" && slices.Contains(words, word) {
+		return nil
 	}
 	if rest != "" && Nearest(word, words) == word {
 		return fmt.Errorf("unexpected text after %s", word)

@@ -184,11 +184,4 @@ func isCurrency(code string) bool {
 }
 
 // digits reports whether s consists of the digits 0 to 9. It is true for "".
-func digits(s string) bool {
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return true
-}
+func digits(s string) bool { return strings.Trim(s, "0123456789") == "" }

@@ -209,12 +209,8 @@ func leadingSpace(s string) (runes int) {
 // plainlyExpression reports whether a text cannot be a column name, so that mistakes in it can be
 // reported without a header.
 func plainlyExpression(text string) bool {
-	for _, sign := range []string{"==", "!=", "&&", "||", "row["} {
-		if strings.Contains(text, sign) {
-			return true
-		}
-	}
-	return false
+	signs := []string{"==", "!=", "&&", "||", "row["}
+	return slices.ContainsFunc(signs, func(sign string) bool { return strings.Contains(text, sign) })
 }
 
 // within returns the position of a byte offset in the text of a template. For text over several
