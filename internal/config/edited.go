@@ -16,10 +16,6 @@ import (
 // sums maps the paths of the files that a configuration was read from to hashes of their contents.
 type sums map[string][sha256.Size]byte
 
-func (s sums) add(path string, content []byte) {
-	s[path] = sumOf(content)
-}
-
 func sumOf(content []byte) [sha256.Size]byte {
 	return sha256.Sum256(bytes.TrimPrefix(content, []byte("\ufeff")))
 }

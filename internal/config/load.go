@@ -30,7 +30,7 @@ func Load(dir string, lookup func(string) (string, bool), checks ...func(*Zap) e
 	}
 	c.secretFiles = append(*settings.expand.secrets, settings.path, c.HTTP.TokenFile, c.State.Path)
 	mistakes := settings.mistakes()
-	c.sums.add(settings.path, settings.content)
+	c.sums[settings.path] = sumOf(settings.content)
 
 	paths, err := ZapFiles(dir)
 	if err != nil {
@@ -43,7 +43,7 @@ func Load(dir string, lookup func(string) (string, bool), checks ...func(*Zap) e
 			f.addZap(c, root, names, checks)
 		}
 		mistakes = append(mistakes, f.mistakes()...)
-		c.sums.add(path, f.content)
+		c.sums[path] = sumOf(f.content)
 		for _, w := range f.warned {
 			w.Source = f.source(w.Pos)
 			c.Warnings = append(c.Warnings, w)

@@ -27,7 +27,15 @@ func LoadLocal(dir string, lookup func(string) (string, bool)) (*Local, error) {
 		return nil, err
 	}
 	l := Local{State: c.State, HTTP: c.HTTP}
-	mistakes, unknown := f.apart(f.mistakes(), root.value("state").value("postgres"))
+	var mistakes, unknown Diagnostics
+	postgres := root.value("state").value("postgres")
+	for _, d := range f.mistakes() {
+		if f.in(d.Pos, postgres) {
+			unknown = append(unknown, d)
+		} else {
+			mistakes = append(mistakes, d)
+		}
+	}
 	if len(mistakes) > 0 {
 		return nil, sortDiagnostics(mistakes)
 	}
@@ -48,18 +56,6 @@ func (n *node) value(key string) *node {
 		}
 	}
 	return nil
-}
-
-// apart splits mistakes into those outside a node and those inside it.
-func (f *file) apart(mistakes Diagnostics, n *node) (outside, inside Diagnostics) {
-	for _, d := range mistakes {
-		if n != nil && f.in(d.Pos, n) {
-			inside = append(inside, d)
-		} else {
-			outside = append(outside, d)
-		}
-	}
-	return outside, inside
 }
 
 // keepKeys removes all keys of a mapping except some.

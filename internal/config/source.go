@@ -35,14 +35,13 @@ func (f *file) span(n *node) span {
 	return span{f.order[n.extent.first], to}
 }
 
-// in reports whether a position is inside a node.
+// in reports whether a position is inside a node; it is in none that is nil.
 func (f *file) in(p Pos, n *node) bool {
-	if n.extent.first >= n.extent.after {
-		return false
-	}
-	s, at := f.span(n), place{p.Line, p.Column}
-	return !at.before(s.from) && at.before(s.to)
+	return n != nil && n.extent.first < n.extent.after && f.span(n).has(place{p.Line, p.Column})
 }
+
+// has reports whether a place is in the span.
+func (s span) has(p place) bool { return !p.before(s.from) && p.before(s.to) }
 
 func (p place) before(q place) bool {
 	return p.line < q.line || p.line == q.line && p.column < q.column

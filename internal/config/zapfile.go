@@ -50,7 +50,7 @@ type Line struct {
 // Hides reports whether a place in the file is left out.
 func (f ZapFile) Hides(p Pos) bool {
 	at := place{p.Line, max(p.Column, 1)}
-	return slices.ContainsFunc(f.hidden, func(s span) bool { return !at.before(s.from) && at.before(s.to) })
+	return slices.ContainsFunc(f.hidden, func(s span) bool { return s.has(at) })
 }
 
 // ReadZapFile reads the file of a zap of c for display. The file must be in the configuration
