@@ -59,6 +59,12 @@ func (d Diagnostic) String() string {
 	return b.String()
 }
 
+// Text returns the mistake on one line, without the offending line of the file.
+func (d Diagnostic) Text() string {
+	d.Source = ""
+	return strings.ReplaceAll(d.String(), "\n", " ")
+}
+
 // Diagnostics are the mistakes of a configuration, as an error.
 type Diagnostics []Diagnostic
 
