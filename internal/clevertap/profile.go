@@ -76,6 +76,14 @@ func PredefinedName(name string) string {
 	return ""
 }
 
+// ExactName returns name if a predefined profile property is spelled exactly so; otherwise "".
+func ExactName(name string) string {
+	if PredefinedName(name) == name {
+		return name
+	}
+	return ""
+}
+
 // Alias returns the predefined property for a name that spreadsheets often use instead, ignoring
 // case; "" if there is none:
 //

@@ -165,10 +165,5 @@ var (
 // headerValue reports whether s can be sent as the value of an HTTP header: it has visible ASCII
 // characters only.
 func headerValue(s string) bool {
-	for _, c := range []byte(s) {
-		if c <= ' ' || c > '~' {
-			return false
-		}
-	}
-	return true
+	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }

@@ -5,13 +5,10 @@ import "path/filepath"
 // LoadAccounts reads only DIR/rowtap.yaml and returns a [Config] without zaps, for commands that
 // write one. Its errors are those of [Load].
 func LoadAccounts(dir string, lookup func(string) (string, bool)) (*Config, error) {
-	f, err := openSettings(dir, lookup)
+	c := emptyConfig(dir)
+	f, _, err := c.readSettings(lookup)
 	if err != nil {
 		return nil, err
-	}
-	c := emptyConfig(dir)
-	if root := f.load(); root != nil {
-		f.readSettings(c, root)
 	}
 	if mistakes := f.mistakes(); len(mistakes) > 0 {
 		return nil, sortDiagnostics(mistakes)
@@ -28,13 +25,8 @@ func (c *Config) ParseZap(path string, text []byte, lookup func(string) (string,
 		return nil, nil, err
 	}
 	f := &file{path: path, expand: zapExpander(absolute, lookup)}
-	if checked, ok := f.check(text); ok {
-		if document := f.parse(checked); document != nil {
-			if root := f.tree(document); root != nil {
-				z = f.readZap(c, root)
-				f.checkZap(z, checks)
-			}
-		}
+	if root := f.tree(f.parse(text)); root != nil {
+		z = f.readZap(c, root, checks)
 	}
 	if mistakes := f.mistakes(); len(mistakes) > 0 {
 		return nil, nil, sortDiagnostics(mistakes)

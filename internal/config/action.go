@@ -14,20 +14,16 @@ import (
 const maxActions = 16
 
 // actionKind is the single action of a zap.
-var actionKind = func() kind[[]Action] {
-	k := custom("section", func() schema { return ref("action") }, func(v value, to *[]Action) {
-		var a Action
-		actionKeys.read(v, &a)
-		*to = append(*to, a)
-	}, func(actions []Action) any {
-		if len(actions) > 1 {
-			return nil
-		}
-		return actionKeys.print(&actions[0])
-	})
-	k.inner = actionKeys.inside(".")
-	return k
-}()
+var actionKind = custom("section", func() schema { return ref("action") }, func(v value, to *[]Action) {
+	var a Action
+	actionKeys.read(v, &a)
+	*to = append(*to, a)
+}, func(actions []Action) any {
+	if len(actions) > 1 {
+		return nil
+	}
+	return actionKeys.print(&actions[0])
+}).containing(actionKeys.inside("."))
 
 // actionsKind is a list of actions.
 var actionsKind = sections(&actionKeys, listing{want: "a list of actions, each after a -", least: 1, most: maxActions},
@@ -82,25 +78,21 @@ func idKind(k IDKind) kind[Action] {
 }
 
 // propertiesKind is a section of properties, or the word all.
-var propertiesKind = func() kind[Action] {
-	k := custom("section, or `all`", func() schema {
-		return schema{"anyOf": []schema{{"enum": []string{"all"}}, {"type": []string{"object", "null"}, "additionalProperties": ref("property")}}}
-	}, readProperties, func(a Action) any {
-		switch {
-		case a.AllMapped:
-			all := document{{key: everyColumn, value: true}}
-			for _, o := range a.Omit {
-				all = append(all, keyed{key: o.Name, value: false})
-			}
-			return append(all, printProperties(a.Properties)...)
-		case a.AllProperties:
-			return "all"
+var propertiesKind = custom("section, or `all`", func() schema {
+	return schema{"anyOf": []schema{{"enum": []string{"all"}}, {"type": []string{"object", "null"}, "additionalProperties": ref("property")}}}
+}, readProperties, func(a Action) any {
+	switch {
+	case a.AllMapped:
+		all := document{{key: everyColumn, value: true}}
+		for _, o := range a.Omit {
+			all = append(all, keyed{key: o.Name, value: false})
 		}
-		return printProperties(a.Properties).orNothing()
-	})
-	k.inner = propertyKeys.inside(".NAME.")
-	return k
-}()
+		return append(all, printProperties(a.Properties)...)
+	case a.AllProperties:
+		return "all"
+	}
+	return printProperties(a.Properties).orNothing()
+}).containing(propertyKeys.inside(".NAME."))
 
 func readProperties(v value, a *Action) {
 	switch {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -21,6 +22,11 @@ func (p Pos) String() string {
 		return fmt.Sprintf("%s:%d", p.File, p.Line)
 	}
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
+}
+
+// Compare compares positions by file, line and column.
+func (p Pos) Compare(q Pos) int {
+	return cmp.Or(cmp.Compare(p.File, q.File), cmp.Compare(p.Line, q.Line), cmp.Compare(p.Column, q.Column))
 }
 
 // Diagnostic is one mistake in a configuration.
@@ -51,6 +57,12 @@ func (d Diagnostic) String() string {
 		}
 	}
 	return b.String()
+}
+
+// Text returns the mistake on one line, without the offending line of the file.
+func (d Diagnostic) Text() string {
+	d.Source = ""
+	return strings.ReplaceAll(d.String(), "\n", " ")
 }
 
 // Diagnostics are the mistakes of a configuration, as an error.

@@ -1,10 +1,6 @@
 package config
 
-import (
-	"strings"
-
-	"go.yaml.in/yaml/v4"
-)
+import "strings"
 
 // Early holds the settings that a daemon uses while its configuration is refused.
 type Early struct {
@@ -36,35 +32,19 @@ func CheckListen(address string) string { return checkListen(strings.TrimSpace(a
 
 // loadSection reads one section of rowtap.yaml; nil if it has mistakes or the file cannot be read.
 func loadSection(dir string, lookup func(string) (string, bool), key string) *Config {
-	f, err := openSettings(dir, lookup)
-	if err != nil {
+	c := emptyConfig(dir)
+	f, _, err := c.readSettings(lookup, key)
+	if err != nil || len(f.found) > 0 {
 		return nil
 	}
-	root := f.read()
-	if root == nil {
-		return nil
-	}
-	keepKeys(root, key)
-	return f.section(dir, root)
+	return c
 }
 
 // defaults returns the configuration of an empty rowtap.yaml.
 func defaults(dir string, lookup func(string) (string, bool)) *Config {
-	f := &file{path: "rowtap.yaml", settings: true, expand: expander{lookup: lookup, dir: dir}}
-	if c := f.section(dir, &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Line: 1, Column: 1}); c != nil {
-		return c
-	}
-	return emptyConfig(dir)
-}
-
-// section reads the settings of a tree; nil if there are mistakes in it.
-func (f *file) section(dir string, root *yaml.Node) *Config {
 	c := emptyConfig(dir)
-	if n := f.tree(root); n != nil {
-		f.readSettings(c, n)
-	}
-	if len(f.found) > 0 {
-		return nil
-	}
+	f := &file{path: "rowtap.yaml", settings: true, expand: expander{lookup: lookup, dir: dir}}
+	root := &node{kind: mapping}
+	settingsKeys.read(value{node: root, f: f, at: root}, c)
 	return c
 }

@@ -3,20 +3,18 @@ package config
 import (
 	"bytes"
 	"crypto/sha256"
-	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/rowtap/rowtap/internal/quantity"
 )
 
 // sums maps the paths of the files that a configuration was read from to hashes of their contents.
 type sums map[string][sha256.Size]byte
-
-func (s sums) add(path string, content []byte) {
-	s[path] = sumOf(content)
-}
 
 func sumOf(content []byte) [sha256.Size]byte {
 	return sha256.Sum256(bytes.TrimPrefix(content, []byte("\ufeff")))
@@ -30,28 +28,13 @@ func (c *Config) Edited() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := sums{}
-	for _, path := range append(paths, filepath.Join(c.Dir, "rowtap.yaml")) {
+	paths = slices.AppendSeq(append(paths, filepath.Join(c.Dir, "rowtap.yaml")), maps.Keys(c.sums))
+	slices.Sort(paths)
+	return slices.DeleteFunc(slices.Compact(paths), func(path string) bool {
 		text, err := readFile(path, maxFile)
-		if err != nil {
-			now[path] = [sha256.Size]byte{}
-			continue
-		}
-		now.add(path, text)
-	}
-	var edited []string
-	for path, sum := range now {
-		if was, ok := c.sums[path]; !ok || was != sum {
-			edited = append(edited, path)
-		}
-	}
-	for path := range c.sums {
-		if _, ok := now[path]; !ok {
-			edited = append(edited, path)
-		}
-	}
-	slices.Sort(edited)
-	return edited, nil
+		was, known := c.sums[path]
+		return err == nil && known && was == sumOf(text)
+	}), nil
 }
 
 // unreadFolders warns of folders in zaps/ that contain YAML files. They are not read, because zaps
@@ -77,12 +60,8 @@ func unreadFolders(dir string) Diagnostics {
 		if n == 0 {
 			continue
 		}
-		files := "1 YAML file"
-		if n > 1 {
-			files = fmt.Sprintf("%d YAML files", n)
-		}
 		found = append(found, Diagnostic{
-			Pos: Pos{File: path}, Warning: true, Message: "folders in zaps/ are not read; this one contains " + files,
+			Pos: Pos{File: path}, Warning: true, Message: "folders in zaps/ are not read; this one contains " + quantity.Count(n, "YAML file"),
 			Suggestion: "move the files to zaps/ to use them, or put a dot into the name of the folder, such as " + e.Name() + ".d, to silence this warning",
 		})
 	}

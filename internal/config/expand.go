@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"strings"
 )
 
@@ -80,7 +81,7 @@ func (e expander) resolve(body string) (string, *expansionError) {
 		return e.readFile(path)
 	}
 	name, fallback, hasFallback := strings.Cut(body, ":-")
-	if !isName(name) {
+	if !variableName.MatchString(name) {
 		return "", &expansionError{
 			message:    "${…} contains no variable name",
 			suggestion: "write ${NAME}, ${NAME:-default} or ${file:PATH}, and $${ for the text ${",
@@ -131,13 +132,5 @@ func resolvePath(dir, path string) string {
 	return filepath.Join(dir, path)
 }
 
-// isName reports whether s can be the name of an environment variable.
-func isName(s string) bool {
-	for i, c := range []byte(s) {
-		letter := c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
-		if !letter && (i == 0 || c < '0' || c > '9') {
-			return false
-		}
-	}
-	return s != ""
-}
+// variableName matches the names of environment variables.
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)

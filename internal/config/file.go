@@ -63,7 +63,7 @@ func (f *file) mistakes() Diagnostics {
 // sortDiagnostics sorts mistakes by file, line and column, and removes duplicates: the value of an
 // anchor is walked once per alias.
 func sortDiagnostics(ds Diagnostics) Diagnostics {
-	slices.SortStableFunc(ds, func(a, b Diagnostic) int { return comparePos(a.Pos, b.Pos) })
+	slices.SortStableFunc(ds, func(a, b Diagnostic) int { return a.Compare(b.Pos) })
 	seen := make(map[Diagnostic]bool, len(ds))
 	return slices.DeleteFunc(ds, func(d Diagnostic) bool {
 		again := seen[d]

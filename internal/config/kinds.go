@@ -35,6 +35,12 @@ func custom[V any](name string, s func() schema, read func(v value, to *V), prin
 	return kind[V]{shape: shape{name: name, schema: s}, read: read, print: print}
 }
 
+// containing returns the kind with the keys in it.
+func (k kind[V]) containing(inner func(path string) []Key) kind[V] {
+	k.inner = inner
+	return k
+}
+
 // exact returns a kind of text. parse returns the value, or a problem and a hint. A %q in the
 // problem is replaced by the text as the file has it.
 func exact[V any](name string, s func() schema, parse func(v value, text string) (parsed V, problem, hint string)) kind[V] {
@@ -357,7 +363,7 @@ func sections[T any](t *table[T], o listing, item func() schema, print func([]T)
 
 // named returns a kind of sections whose keys are names, each with a section of the keys of t.
 func named[T any](t *table[T]) kind[map[string]*T] {
-	k := custom("section for each NAME", func() schema {
+	return custom("section for each NAME", func() schema {
 		return schema{
 			"type": []string{"object", "null"}, "propertyNames": schema{"pattern": accountName.String()}, "additionalProperties": t.schema(),
 		}
@@ -382,9 +388,7 @@ func named[T any](t *table[T]) kind[map[string]*T] {
 			d = append(d, keyed{key: name, value: t.print(all[name])})
 		}
 		return d.orNothing()
-	})
-	k.inner = t.inside(".NAME.")
-	return k
+	}).containing(t.inside(".NAME."))
 }
 
 // account returns a kind of references to an account in a section of rowtap.yaml.

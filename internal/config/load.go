@@ -23,20 +23,14 @@ import (
 // describes why the directory cannot be read. Folders in DIR/zaps are not read; those that contain
 // YAML files cause a warning.
 func Load(dir string, lookup func(string) (string, bool), checks ...func(*Zap) error) (*Config, error) {
-	settings, err := openSettings(dir, lookup)
+	c := emptyConfig(dir)
+	settings, _, err := c.readSettings(lookup)
 	if err != nil {
 		return nil, err
 	}
-	absolute := settings.expand.dir
-	c := emptyConfig(dir)
-	if root := settings.load(); root != nil {
-		settings.readSettings(c, root)
-	} else {
-		c.GoogleAccounts, c.CleverTapAccounts = nil, nil
-	}
 	c.secretFiles = append(*settings.expand.secrets, settings.path, c.HTTP.TokenFile, c.State.Path)
 	mistakes := settings.mistakes()
-	c.sums.add(settings.path, settings.content)
+	c.sums[settings.path] = sumOf(settings.content)
 
 	paths, err := ZapFiles(dir)
 	if err != nil {
@@ -44,12 +38,12 @@ func Load(dir string, lookup func(string) (string, bool), checks ...func(*Zap) e
 	}
 	names := make(map[string]Pos)
 	for _, path := range paths {
-		f := &file{path: path, expand: zapExpander(absolute, lookup)}
-		if root := f.load(); root != nil {
+		f := &file{path: path, expand: zapExpander(settings.expand.dir, lookup)}
+		if root := f.tree(f.read()); root != nil {
 			f.addZap(c, root, names, checks)
 		}
 		mistakes = append(mistakes, f.mistakes()...)
-		c.sums.add(path, f.content)
+		c.sums[path] = sumOf(f.content)
 		for _, w := range f.warned {
 			w.Source = f.source(w.Pos)
 			c.Warnings = append(c.Warnings, w)
@@ -80,26 +74,37 @@ func emptyConfig(dir string) *Config {
 	}
 }
 
-// openSettings checks the configuration directory and returns its rowtap.yaml, not yet read.
-func openSettings(dir string, lookup func(string) (string, bool)) (*file, error) {
-	if err := checkDir(dir); err != nil {
-		return nil, err
+// readSettings reads the directory's rowtap.yaml, or only some of its keys, into c. It returns the
+// file with its mistakes, and its tree; nil if the file could not be read. Accounts that cannot be
+// read become nil, and zaps are then not checked against them.
+func (c *Config) readSettings(lookup func(string) (string, bool), only ...string) (f *file, root *node, err error) {
+	if err := checkDir(c.Dir); err != nil {
+		return nil, nil, err
 	}
-	absolute, err := filepath.Abs(dir)
+	absolute, err := filepath.Abs(c.Dir)
 	if err != nil {
-		return nil, fmt.Errorf("configuration directory %s: %w", dir, err)
+		return nil, nil, fmt.Errorf("configuration directory %s: %w", c.Dir, err)
 	}
-	return &file{
-		path:     filepath.Join(dir, "rowtap.yaml"),
+	f = &file{
+		path:     filepath.Join(c.Dir, "rowtap.yaml"),
 		settings: true,
 		expand:   expander{lookup: lookup, dir: absolute, secrets: new([]string)},
-	}, nil
+	}
+	document := f.read()
+	if document != nil && only != nil {
+		keepKeys(document, only)
+	}
+	if root = f.tree(document); root == nil {
+		c.GoogleAccounts, c.CleverTapAccounts = nil, nil
+		return f, nil, nil
+	}
+	settingsKeys.read(value{node: root, f: f, at: root}, c)
+	return f, root, nil
 }
 
 // addZap adds a zap to c. names has the positions of the zaps added before, by name.
 func (f *file) addZap(c *Config, root *node, names map[string]Pos, checks []func(*Zap) error) {
-	z := f.readZap(c, root)
-	f.checkZap(z, checks)
+	z := f.readZap(c, root, checks)
 	pos := Pos{File: f.path}
 	var enabled bool
 	for _, p := range root.pairs {
@@ -145,15 +150,6 @@ func (f *file) checkZap(z *Zap, checks []func(*Zap) error) {
 	}
 }
 
-// load returns the file's tree, or nil if it reported a mistake.
-func (f *file) load() *node {
-	root := f.read()
-	if root == nil {
-		return nil
-	}
-	return f.tree(root)
-}
-
 // read reads and parses the file. It returns nil if it reported a mistake.
 func (f *file) read() *yaml.Node {
 	text, err := readFile(f.path, maxFile)
@@ -163,10 +159,6 @@ func (f *file) read() *yaml.Node {
 		return nil
 	case err != nil:
 		f.reportAt(Pos{File: f.path}, "", "%v", err)
-		return nil
-	}
-	text, ok := f.check(text)
-	if !ok {
 		return nil
 	}
 	return f.parse(text)

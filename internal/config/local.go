@@ -21,22 +21,21 @@ type Local struct {
 // and variables, which an operator's shell lacks, and ignores mistakes in other sections. Its
 // errors are those of [Load], except for mistakes in state.postgres ([Local.PostgresUnknown]).
 func LoadLocal(dir string, lookup func(string) (string, bool)) (*Local, error) {
-	f, err := openSettings(dir, lookup)
+	c := emptyConfig(dir)
+	f, root, err := c.readSettings(lookup, "state", "http")
 	if err != nil {
 		return nil, err
 	}
-	var l Local
-	var postgres *node
-	if root := f.read(); root != nil {
-		keepKeys(root, "state", "http")
-		if n := f.tree(root); n != nil {
-			c := emptyConfig(dir)
-			f.readSettings(c, n)
-			l.State, l.HTTP = c.State, c.HTTP
-			postgres = n.value("state").value("postgres")
+	l := Local{State: c.State, HTTP: c.HTTP}
+	var mistakes, unknown Diagnostics
+	postgres := root.value("state").value("postgres")
+	for _, d := range f.mistakes() {
+		if f.in(d.Pos, postgres) {
+			unknown = append(unknown, d)
+		} else {
+			mistakes = append(mistakes, d)
 		}
 	}
-	mistakes, unknown := f.apart(f.mistakes(), postgres)
 	if len(mistakes) > 0 {
 		return nil, sortDiagnostics(mistakes)
 	}
@@ -59,20 +58,8 @@ func (n *node) value(key string) *node {
 	return nil
 }
 
-// apart splits mistakes into those outside a node and those inside it.
-func (f *file) apart(mistakes Diagnostics, n *node) (outside, inside Diagnostics) {
-	for _, d := range mistakes {
-		if n != nil && f.in(d.Pos, n) {
-			inside = append(inside, d)
-		} else {
-			outside = append(outside, d)
-		}
-	}
-	return outside, inside
-}
-
 // keepKeys removes all keys of a mapping except some.
-func keepKeys(n *yaml.Node, keys ...string) {
+func keepKeys(n *yaml.Node, keys []string) {
 	if n.Kind != yaml.MappingNode {
 		return
 	}

@@ -145,14 +145,10 @@ var notifyKind = func() kind[[]Notify] {
 }()
 
 // emailKind is the section of an e-mail.
-var emailKind = func() kind[*Email] {
-	k := custom("section", emailKeys.schema, func(v value, to **Email) {
-		*to = new(Email)
-		emailKeys.read(v, *to)
-	}, func(e *Email) any { return emailKeys.print(e) })
-	k.inner = emailKeys.inside(".")
-	return k
-}()
+var emailKind = custom("section", emailKeys.schema, func(v value, to **Email) {
+	*to = new(Email)
+	emailKeys.read(v, *to)
+}, func(e *Email) any { return emailKeys.print(e) }).containing(emailKeys.inside("."))
 
 // checkNotify rejects targets that would be told nothing, and settings without effect.
 func (s *section) checkNotify(n *Notify) {

@@ -6,12 +6,13 @@ import (
 	"strings"
 )
 
-// readZap reads the tree of a zap file, with the accounts of c. If rowtap.yaml could not be read, c
-// has no accounts and their names are not checked.
-func (f *file) readZap(c *Config, root *node) *Zap {
+// readZap reads the tree of a zap file, with the accounts of c, and reports what checks return for
+// it. If rowtap.yaml could not be read, c has no accounts and their names are not checked.
+func (f *file) readZap(c *Config, root *node, checks []func(*Zap) error) *Zap {
 	z := &Zap{File: f.path}
 	f.config, f.zap = c, z
 	zapKeys.read(value{node: root, f: f, at: root}, z)
+	f.checkZap(z, checks)
 	return z
 }
 

@@ -29,7 +29,7 @@ func ParseSchedule(text string) (cron.Schedule, error) {
 	if len(text) > maxSchedule {
 		return nil, fmt.Errorf("a cron line has at most %d characters", maxSchedule)
 	}
-	line, err := checkZone(text)
+	line, _, err := checkZone(text)
 	if err != nil {
 		return nil, err
 	}
@@ -73,20 +73,18 @@ func parseCron(text string) (s cron.Schedule, err error) {
 	return s, nil
 }
 
-// checkZone checks the zone of a cron line and returns the line without it.
-func checkZone(text string) (string, error) {
+// checkZone checks the zone of a cron line, UTC by default, and returns the line without it.
+func checkZone(text string) (line string, zone *time.Location, err error) {
 	if !strings.HasPrefix(text, "TZ=") && !strings.HasPrefix(text, "CRON_TZ=") {
-		return text, nil
+		return text, time.UTC, nil
 	}
 	prefix, rest, _ := strings.Cut(text, "=")
-	zone, line, spaced := strings.Cut(rest, " ")
-	if zone == "" || !spaced {
-		return "", fmt.Errorf("%s= needs a time zone, a space and a cron line, such as \"CRON_TZ=Asia/Kolkata 0 9 * * *\"", prefix)
+	name, line, spaced := strings.Cut(rest, " ")
+	if name == "" || !spaced {
+		return "", nil, fmt.Errorf("%s= needs a time zone, a space and a cron line, such as \"CRON_TZ=Asia/Kolkata 0 9 * * *\"", prefix)
 	}
-	if _, err := loadZone(zone); err != nil {
-		return "", err
-	}
-	return strings.TrimSpace(line), nil
+	zone, err = loadZone(name)
+	return strings.TrimSpace(line), zone, err
 }
 
 // loadZone returns the time zone with an IANA name.
@@ -108,10 +106,8 @@ func checkDescriptor(line string) error {
 	case "@reboot":
 		return errors.New("@reboot is not supported: rowtap polls on a schedule, and catches up automatically after a start")
 	}
-	for _, known := range words {
-		if word == known && rest == "" {
-			return nil
-		}
+	if rest == "" && slices.Contains(words, word) {
+		return nil
 	}
 	if rest != "" && Nearest(word, words) == word {
 		return fmt.Errorf("unexpected text after %s", word)

@@ -35,17 +35,8 @@ func (s Secret) Reveal() string {
 // String returns "[redacted]".
 func (s Secret) String() string { return redacted }
 
-// GoString returns "[redacted]".
-func (s Secret) GoString() string { return redacted }
-
 // Format writes "[redacted]" for every verb.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
 
-// MarshalText returns "[redacted]".
+// MarshalText returns "[redacted]", also for JSON and YAML.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
-
-// MarshalJSON returns the JSON text "[redacted]".
-func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
-
-// MarshalYAML returns "[redacted]".
-func (s Secret) MarshalYAML() (any, error) { return redacted, nil }

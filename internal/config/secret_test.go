@@ -57,7 +57,7 @@ func TestSecretIsRedacted(t *testing.T) {
 			t.Errorf("%s shows the secret:\n%s", name, got)
 		}
 	}
-	for _, got := range []string{fmt.Sprint(s), fmt.Sprintf("%#v", s), fmt.Sprintf("%q", s), s.String(), s.GoString()} {
+	for _, got := range []string{fmt.Sprint(s), fmt.Sprintf("%#v", s), fmt.Sprintf("%q", s), s.String()} {
 		if got != "[redacted]" {
 			t.Errorf("a secret is shown as %q, want [redacted]", got)
 		}

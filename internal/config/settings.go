@@ -14,12 +14,6 @@ const (
 	maxSocketPath = 107
 )
 
-// readSettings reads the tree of rowtap.yaml into c. Accounts that cannot be read become nil, and
-// zaps are then not checked against them.
-func (f *file) readSettings(c *Config, root *node) {
-	settingsKeys.read(value{node: root, f: f, at: root}, c)
-}
-
 // checkState sets what depends on the environment and on other keys.
 func (s *section) checkState(state *State) {
 	if state.Path == "" {

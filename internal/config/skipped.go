@@ -10,13 +10,7 @@ import (
 
 // Zone returns the time zone of the line, UTC by default.
 func (s Schedule) Zone() *time.Location {
-	text := strings.TrimSpace(s.Text)
-	if line, err := checkZone(text); err != nil || line == text {
-		return time.UTC
-	}
-	_, rest, _ := strings.Cut(text, "=")
-	name, _, _ := strings.Cut(rest, " ")
-	zone, err := loadZone(name)
+	_, zone, err := checkZone(strings.TrimSpace(s.Text))
 	if err != nil {
 		return time.UTC // a checked line has a valid zone
 	}

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"regexp"
 	"strings"
 	"unicode"
@@ -18,11 +17,6 @@ type span struct{ from, to place }
 
 // extent is a node's range in file.order.
 type extent struct{ first, after int }
-
-// comparePos compares positions by file, line and column.
-func comparePos(a, b Pos) int {
-	return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
-}
 
 // hide keeps a node's text out of source lines. YAML does not give the end of a node, so everything
 // up to the next node is hidden.
@@ -41,14 +35,13 @@ func (f *file) span(n *node) span {
 	return span{f.order[n.extent.first], to}
 }
 
-// in reports whether a position is inside a node.
+// in reports whether a position is inside a node; it is in none that is nil.
 func (f *file) in(p Pos, n *node) bool {
-	if n.extent.first >= n.extent.after {
-		return false
-	}
-	s, at := f.span(n), place{p.Line, p.Column}
-	return !at.before(s.from) && at.before(s.to)
+	return n != nil && n.extent.first < n.extent.after && f.span(n).has(place{p.Line, p.Column})
 }
+
+// has reports whether a place is in the span.
+func (s span) has(p place) bool { return !p.before(s.from) && p.before(s.to) }
 
 func (p place) before(q place) bool {
 	return p.line < q.line || p.line == q.line && p.column < q.column
@@ -61,18 +54,9 @@ func (f *file) source(p Pos) string {
 	if !f.known || p.Line < 1 || p.Line > len(f.lines) || p.Column > maxSource {
 		return ""
 	}
-	line := []rune(f.lines[p.Line-1])
-	cut := len(line)
-	for _, s := range f.hidden {
-		switch {
-		case p.Line < s.from.line || p.Line > s.to.line:
-		case p.Line == s.from.line:
-			cut = min(cut, s.from.column-1)
-		case p.Line < s.to.line:
-			return ""
-		case strings.Trim(string(line[:min(s.to.column-1, len(line))]), " -") != "":
-			return "" // the end of a multi-line secret
-		}
+	line, cut := f.visible(p.Line)
+	if cut < 0 {
+		return ""
 	}
 	shown := string(line[:cut])
 	if cut < len(line) {
@@ -83,6 +67,23 @@ func (f *file) source(p Pos) string {
 		}
 	}
 	return printable(shown)
+}
+
+// visible returns a line and how many of its characters are before its first hidden part; -1 if
+// nothing of it may be shown, because it is within a hidden part or has the end of one.
+func (f *file) visible(number int) (line []rune, cut int) {
+	line = []rune(f.lines[number-1])
+	cut = len(line)
+	for _, s := range f.hidden {
+		switch {
+		case number < s.from.line || number > s.to.line:
+		case number == s.from.line:
+			cut = min(cut, s.from.column-1)
+		case number < s.to.line, strings.Trim(string(line[:min(s.to.column-1, len(line))]), " -") != "":
+			return line, -1
+		}
+	}
+	return line, cut
 }
 
 // printable makes a line safe for a terminal. Characters are replaced one for one, so the caret

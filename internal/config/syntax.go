@@ -14,6 +14,10 @@ import (
 
 // parse returns the root of the file's single document. It reports mistakes and then returns nil.
 func (f *file) parse(text []byte) *yaml.Node {
+	text, ok := f.check(text)
+	if !ok {
+		return nil
+	}
 	loader, err := yaml.NewLoader(bytes.NewReader(text))
 	if err != nil {
 		f.reportSyntax(err)

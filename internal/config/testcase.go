@@ -9,11 +9,8 @@ import (
 )
 
 // testsKind is the list of a zap's test cases, which are not printed.
-var testsKind = func() kind[[]TestCase] {
-	k := sections(&testKeys, listing{want: "a list of {row, record} and {row, error}"}, testKeys.schema, func([]TestCase) any { return nil })
-	k.inner = testKeys.inside("[].")
-	return k
-}()
+var testsKind = sections(&testKeys, listing{want: "a list of {row, record} and {row, error}"}, testKeys.schema,
+	func([]TestCase) any { return nil }).containing(testKeys.inside("[]."))
 
 // cellsKind is a section of the cells of a test case, by column.
 var cellsKind = custom("section of cells", func() schema {

@@ -69,8 +69,11 @@ type builder struct {
 	lastLine int
 }
 
-// tree returns the file's tree, or nil after reporting that it is too large or too deep.
+// tree returns the file's tree; nil if root is, or after reporting that it is too large or too deep.
 func (f *file) tree(root *yaml.Node) *node {
+	if root == nil {
+		return nil
+	}
 	b := &builder{file: f, extents: make(map[*yaml.Node]extent)}
 	b.locate(root)
 	n := b.build(root, 0)

@@ -47,28 +47,24 @@ var spreadsheetKind = custom("address or ID", filledScalar, func(v value, t *Tri
 }, func(t Trigger) any { return t.SpreadsheetID })
 
 // worksheetKind is the title of a worksheet, or its gid.
-var worksheetKind = func() kind[Trigger] {
-	k := custom("title, or {gid: N}", func() schema {
-		return schema{"anyOf": []schema{filledScalar(), gidKeys.schema()}}
-	}, func(v value, t *Trigger) {
-		if v.kind == mapping {
-			t.Worksheet = Worksheet{ByGID: true, Pos: v.f.pos(v.line, v.column)}
-			gidKeys.read(v, &t.Worksheet)
-			return
-		}
-		t.Worksheet = Worksheet{Pos: v.pos()}
-		if _, ok := v.filled(); ok {
-			t.Worksheet.Title = v.text // untrimmed: Sheets keeps white space
-		}
-	}, func(t Trigger) any {
-		if t.Worksheet.ByGID {
-			return gidKeys.print(&t.Worksheet)
-		}
-		return t.Worksheet.Title
-	})
-	k.inner = gidKeys.inside(".")
-	return k
-}()
+var worksheetKind = custom("title, or {gid: N}", func() schema {
+	return schema{"anyOf": []schema{filledScalar(), gidKeys.schema()}}
+}, func(v value, t *Trigger) {
+	if v.kind == mapping {
+		t.Worksheet = Worksheet{ByGID: true, Pos: v.f.pos(v.line, v.column)}
+		gidKeys.read(v, &t.Worksheet)
+		return
+	}
+	t.Worksheet = Worksheet{Pos: v.pos()}
+	if _, ok := v.filled(); ok {
+		t.Worksheet.Title = v.text // untrimmed: Sheets keeps white space
+	}
+}, func(t Trigger) any {
+	if t.Worksheet.ByGID {
+		return gidKeys.print(&t.Worksheet)
+	}
+	return t.Worksheet.Title
+}).containing(gidKeys.inside("."))
 
 // startKind is now, beginning, or the last sheet row that is not new.
 var startKind = custom("`now`, `beginning` or a sheet row", func() schema {

@@ -50,7 +50,7 @@ type Line struct {
 // Hides reports whether a place in the file is left out.
 func (f ZapFile) Hides(p Pos) bool {
 	at := place{p.Line, max(p.Column, 1)}
-	return slices.ContainsFunc(f.hidden, func(s span) bool { return !at.before(s.from) && at.before(s.to) })
+	return slices.ContainsFunc(f.hidden, func(s span) bool { return s.has(at) })
 }
 
 // ReadZapFile reads the file of a zap of c for display. The file must be in the configuration
@@ -63,14 +63,14 @@ func (c *Config) ReadZapFile(z *Zap) ZapFile {
 	}
 	shown := ZapFile{Text: text}
 	f := &file{path: z.File}
-	checked, ok := f.check(text)
+	_, ok := f.check(text)
 	was, known := c.sums[z.File]
 	shown.Edited = !known || was != sumOf(text)
 	if !ok {
 		shown.Unshown = "is not text"
 		return shown
 	}
-	root, ok := f.parse(checked), false
+	root, ok := f.parse(text), false
 	if root != nil {
 		b := &builder{file: f, extents: make(map[*yaml.Node]extent)}
 		b.locate(root)
@@ -217,14 +217,14 @@ func (f *file) hideUnparsed() bool {
 
 // shownLines returns the lines of the file without the hidden parts.
 func (f *file) shownLines() []Line {
-	lines := f.lines
-	if n := len(lines); n > 0 && lines[n-1] == "" {
-		lines = lines[:n-1]
+	count := len(f.lines)
+	if f.lines[count-1] == "" {
+		count--
 	}
 	var shown []Line
-	for i, text := range lines {
-		number, last := i+1, len(shown)-1
-		text, ok := f.visible(number, []rune(text))
+	for number := 1; number <= count; number++ {
+		last := len(shown) - 1
+		text, ok := f.shownLine(number)
 		switch {
 		case ok:
 			shown = append(shown, Line{Number: number, Text: text})
@@ -237,20 +237,10 @@ func (f *file) shownLines() []Line {
 	return shown
 }
 
-// visible returns a line up to its first hidden part; ok is false if nothing of it may be shown.
-func (f *file) visible(number int, line []rune) (text string, ok bool) {
-	cut := len(line)
-	for _, s := range f.hidden {
-		before := func(column int) []rune { return line[:min(column-1, len(line))] }
-		switch {
-		case number < s.from.line || number > s.to.line:
-		case number == s.from.line:
-			cut = min(cut, s.from.column-1)
-		case number < s.to.line, strings.TrimSpace(string(before(s.to.column))) != "":
-			return "", false // within a hidden part, or its last line
-		}
-	}
-	if cut < len(line) && strings.Trim(string(line[:cut]), " -?") == "" {
+// shownLine returns a line up to its first hidden part; ok is false if nothing of it may be shown.
+func (f *file) shownLine(number int) (text string, ok bool) {
+	line, cut := f.visible(number)
+	if cut < 0 || cut < len(line) && strings.Trim(string(line[:cut]), " -?") == "" {
 		return "", false
 	}
 	shown := min(cut, maxLine)

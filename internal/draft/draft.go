@@ -86,12 +86,7 @@ const needsCountry = "phone numbers without a country code: which country are th
 
 // NeedsCountry reports whether a country would resolve a doubt.
 func (s Suggestion) NeedsCountry() bool {
-	for _, p := range s.Properties {
-		if p.Doubt == needsCountry {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.Properties, func(p Property) bool { return p.Doubt == needsCountry })
 }
 
 // Suggest suggests a mapping of the columns of h, based on some rows of the worksheet, the newest

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -209,6 +210,11 @@ func (e *editing) start(n *yaml.Node) int {
 	return at
 }
 
+var (
+	doubleQuoted = regexp.MustCompile(`^"(?:[^"\\]|\\(?s:.))*"`)
+	singleQuoted = regexp.MustCompile(`^'(?:[^']|'')*'`)
+)
+
 // end returns where a node ends.
 func (e *editing) end(n *yaml.Node) int {
 	at := e.start(n)
@@ -233,19 +239,9 @@ func (e *editing) end(n *yaml.Node) int {
 	case n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
 		return e.blockEnd(at)
 	case n.Style&yaml.DoubleQuotedStyle != 0:
-		for at++; e.text[at] != '"'; at++ {
-			if e.text[at] == '\\' {
-				at++
-			}
-		}
-		return at + 1
+		return at + len(doubleQuoted.FindString(e.text[at:]))
 	case n.Style&yaml.SingleQuotedStyle != 0:
-		for at++; e.text[at] != '\'' || strings.HasPrefix(e.text[at:], "''"); at++ {
-			if e.text[at] == '\'' {
-				at++
-			}
-		}
-		return at + 1
+		return at + len(singleQuoted.FindString(e.text[at:]))
 	}
 	for _, r := range n.Value { // where the value continues on the next line, it has a single space
 		if !unicode.IsSpace(r) {

@@ -47,8 +47,11 @@ func (f File) Like(path string, file []byte) ([]byte, error) {
 	e.set(trigger, "start", f.Start, "", "header_row", "worksheet", "spreadsheet")
 	if f.CleverTapAccount != "" {
 		_, action := entry(e.root, "action")
-		_, actions := entry(e.root, "actions")
-		for _, a := range append(contentOf(actions), action) {
+		all := []*yaml.Node{action}
+		if _, actions := entry(e.root, "actions"); actions != nil {
+			all = append(all, resolved(actions).Content...)
+		}
+		for _, a := range all {
 			if key, _ := entry(a, "account"); key != nil { // otherwise an anchor has it
 				e.set(a, "account", text(f.CleverTapAccount), "")
 			}
@@ -93,14 +96,6 @@ func (e *editing) mention(f File) {
 			e.replace(at[2], at[3], m.new)
 		}
 	}
-}
-
-// contentOf returns the items of a list; none if it is nil.
-func contentOf(n *yaml.Node) []*yaml.Node {
-	if n = resolved(n); n == nil {
-		return nil
-	}
-	return n.Content
 }
 
 // orphaned reports each alias of an anchor in gone, nodes of the entry key that are not copied.

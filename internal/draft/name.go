@@ -214,7 +214,7 @@ func (s *suggesting) ownNames() map[int]string {
 	}
 	usable := s.find(func(int, *column) bool { return true })
 	slices.Sort(usable)
-	for _, fit := range []func(string) string{spelt, clevertap.PredefinedName, clevertap.NearlyPredefined} {
+	for _, fit := range []func(string) string{clevertap.ExactName, clevertap.PredefinedName, clevertap.NearlyPredefined} {
 		for _, i := range usable {
 			if name := fit(s.columns[i].title); s.fits(i, name) {
 				give(i, name)
@@ -236,13 +236,6 @@ func (s *suggesting) ownNames() map[int]string {
 		}
 	}
 	return own
-}
-
-func spelt(title string) string {
-	if clevertap.PredefinedName(title) == title {
-		return title
-	}
-	return ""
 }
 
 // fits reports whether a column can have a predefined property: not if CleverTap would reject most

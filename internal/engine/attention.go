@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -39,36 +40,23 @@ const (
 
 // event returns the event by which a target of notices selects a trouble.
 func (t Trouble) event() config.NoticeEvent {
-	switch t {
-	case TroubleFailed:
-		return config.NoticeFailed
-	case TroubleHeld:
-		return config.NoticeHeld
-	case TroubleRefused:
-		return config.NoticeRefused
-	case TroubleBlocked, TroubleDown, TroubleUnread, TroubleStateFile, TroublePostgres, TroubleReplication, TroubleDiffers, TroubleUnseen, TroubleTakeover:
+	own := map[Trouble]config.NoticeEvent{
+		TroubleFailed: config.NoticeFailed, TroubleHeld: config.NoticeHeld, TroubleRefused: config.NoticeRefused,
 	}
-	return config.NoticeBlocked
+	return cmp.Or(own[t], config.NoticeBlocked)
 }
 
 // over returns the phrase that announces recovery.
 func (t Trouble) over() string {
-	switch t {
-	case TroubleFailed:
-		return "no longer has failed rows"
-	case TroubleHeld:
-		return "no longer has held rows"
-	case TroubleDiffers:
-		return "runs the same configuration again"
-	case TroubleUnseen:
-		return "is back"
-	case TroubleTakeover:
-		return "can take over again"
-	case TroubleRefused:
-		return "is valid again and in force"
-	case TroubleBlocked, TroubleDown, TroubleUnread, TroubleStateFile, TroublePostgres, TroubleReplication:
+	own := map[Trouble]string{
+		TroubleFailed:   "no longer has failed rows",
+		TroubleHeld:     "no longer has held rows",
+		TroubleDiffers:  "runs the same configuration again",
+		TroubleUnseen:   "is back",
+		TroubleTakeover: "can take over again",
+		TroubleRefused:  "is valid again and in force",
 	}
-	return "has recovered"
+	return cmp.Or(own[t], "has recovered")
 }
 
 // about identifies what a trouble concerns: a zap, an account, another machine, or the daemon.

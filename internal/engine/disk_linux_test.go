@@ -65,8 +65,8 @@ func TestAFailedCommitReachesRun(t *testing.T) {
 			"in flight",
 		},
 		{
-			"the removal of old rows", func(t *testing.T, r *rig) { r.once(t) },
-			func(ctx context.Context, r *rig) error { r.prune(ctx, -time.Hour); return nil },
+			"the removal of old rows", func(t *testing.T, r *rig) { r.once(t); r.Config().State.History = -time.Hour },
+			func(ctx context.Context, r *rig) error { r.prune(ctx); return nil },
 			"delete old",
 		},
 	}

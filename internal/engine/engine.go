@@ -131,7 +131,7 @@ type Engine struct {
 	poller  *poll.Poller
 	failed  chan error // why Run must end: the state can no longer be recorded
 
-	removed removedZaps
+	removed sync.Map // what zaps hide that the ledger has and the plan does not, by name: ledger.Hides
 	// Held from reading the configuration files until their plan is in force, so that the files
 	// read last win.
 	loading  sync.Mutex
@@ -196,9 +196,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return e.poller.Run(ctx) })
 	g.Go(func() error { return e.sender.Run(ctx) })
-	g.Go(func() error { return e.pruneLoop(ctx) })
+	g.Go(func() error { return loop(ctx, e.prune) })
 	g.Go(func() error { return e.pauseLoop(ctx) })
-	g.Go(func() error { return e.indexLoop(ctx) })
+	g.Go(func() error { return loop(ctx, e.index) })
 	g.Go(func() error { return newNotifier(e).run(ctx) })
 	g.Go(func() error {
 		select {
@@ -250,7 +250,7 @@ func (e *Engine) Once(ctx context.Context) (Summary, error) {
 	if err != nil {
 		return s, err
 	}
-	e.prune(ctx, e.current().Config.State.History) // there may be no daemon that does
+	e.prune(ctx) // there may be no daemon that does
 	e.index(ctx)
 	s.Sent, s.Validated = tally[ledger.Sent], tally[ledger.Validated]
 	s.Skipped, s.Failed = tally[ledger.Skipped], tally[ledger.Failed]
@@ -298,6 +298,7 @@ func (e *Engine) swap(ctx context.Context, plan *plan.Plan) {
 	defer e.mu.Unlock()
 	plan.Adopt(e.plan)
 	Warn(e.log, e.plan.Config, plan.Config)
+	e.removed.Clear()
 	e.plan, e.reloaded = plan, reloadState{at: time.Now()}
 	e.poller.Adopt(plan)
 	for _, w := range e.poller.FormerNames() {
@@ -338,38 +339,43 @@ func (e *Engine) current() *plan.Plan {
 	return e.plan
 }
 
-// pruneLoop removes deliveries older than state.history from time to time until ctx is done.
-func (e *Engine) pruneLoop(ctx context.Context) error {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
+// loop calls do at once and then again each time after the duration that it returns, until ctx is
+// done.
+func loop(ctx context.Context, do func(context.Context) time.Duration) error {
 	for {
-		history := e.current().Config.State.History
-		e.prune(ctx, history)
-		timer.Reset(pruneEvery(history))
+		wait := do(ctx)
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-timer.C:
+		case <-time.After(wait):
 		}
 	}
 }
 
-// prune removes old deliveries in small transactions, so that polls and sends do not wait long.
-func (e *Engine) prune(ctx context.Context, history time.Duration) {
-	const pruneAtOnce = 10_000 // rows per transaction
-	before := e.now().Add(-history)
+// inParts calls part, which does at most some number of things in a small transaction so that polls
+// and sends do not wait long, until it does fewer. failed is logged with its error.
+func (e *Engine) inParts(ctx context.Context, most int, failed string, part func() (int, error)) {
 	for ctx.Err() == nil {
-		n, err := e.ledger.Prune(ctx, before, pruneAtOnce)
+		n, err := part()
 		if ctx.Err() != nil {
 			return
 		}
 		if err != nil && !e.faulty(err) {
-			e.log.Error("old deliveries not removed", zap.Error(err))
+			e.log.Error(failed, zap.Error(err))
 		}
-		if n < pruneAtOnce {
+		if n < most {
 			return
 		}
 	}
+}
+
+// prune removes deliveries older than state.history. It returns when to do so again.
+func (e *Engine) prune(ctx context.Context) time.Duration {
+	const most = 10_000 // rows
+	history := e.current().Config.State.History
+	before := e.now().Add(-history)
+	e.inParts(ctx, most, "old deliveries not removed", func() (int, error) { return e.ledger.Prune(ctx, before, most) })
+	return pruneEvery(history)
 }
 
 // pruneEvery returns how often deliveries older than history are removed. A short history is pruned

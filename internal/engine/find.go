@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"go.uber.org/zap"
-
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/ledger"
@@ -76,37 +74,12 @@ func (e *Engine) identify(ctx context.Context) func(zap string) ledger.Identifie
 // changed since.
 const indexEvery = time.Minute
 
-// indexLoop keeps the index of identities up to date until ctx is done.
-func (e *Engine) indexLoop(ctx context.Context) error {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-timer.C:
-		}
-		e.index(ctx)
-		timer.Reset(indexEvery)
-	}
-}
-
-// index brings the index of identities up to date, in small transactions.
-func (e *Engine) index(ctx context.Context) {
-	const indexAtOnce = 20_000 // deliveries per transaction
+// index brings the index of identities up to date. It returns when to do so again.
+func (e *Engine) index(ctx context.Context) time.Duration {
+	const most = 20_000 // deliveries
 	identify := e.identify(ctx)
-	for ctx.Err() == nil {
-		n, err := e.ledger.IndexIdentities(ctx, identify, indexAtOnce)
-		if ctx.Err() != nil {
-			return
-		}
-		if err != nil && !e.faulty(err) {
-			e.log.Error("identities not indexed", zap.Error(err))
-		}
-		if n < indexAtOnce {
-			return
-		}
-	}
+	e.inParts(ctx, most, "identities not indexed", func() (int, error) { return e.ledger.IndexIdentities(ctx, identify, most) })
+	return indexEvery
 }
 
 // Reason is why deliveries failed or are held, and how many.

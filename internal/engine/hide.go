@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"sync"
 
 	"go.uber.org/zap"
 
@@ -26,20 +25,6 @@ func (s secrecy) headerOf(stored row.Header) row.Header {
 	return s.recipe.HeaderOf(ledger.Delivery{Header: stored})
 }
 
-// removedZaps caches what the zaps hide that the ledger has and the plan does not.
-type removedZaps struct {
-	mu   sync.Mutex
-	plan *plan.Plan
-	zaps map[string]secrecy
-}
-
-// resetFor clears the cache if the plan has changed. The caller holds r.mu.
-func (r *removedZaps) resetFor(plan *plan.Plan) {
-	if r.plan != plan {
-		r.plan, r.zaps = plan, map[string]secrecy{}
-	}
-}
-
 // keepHides stores in the ledger what the zaps of plans hide, for when they are removed. If several
 // plans have a zap, the last one counts.
 func (e *Engine) keepHides(ctx context.Context, plans ...*plan.Plan) {
@@ -57,24 +42,18 @@ func (e *Engine) keepHides(ctx context.Context, plans ...*plan.Plan) {
 // secrecyOf returns what a zap hides. A zap that was removed from the configuration hides what it
 // hid last, or everything if that is not known.
 func (e *Engine) secrecyOf(ctx context.Context, name string) secrecy {
-	plan := e.current()
-	if r := plan.Recipe(name); r != nil {
+	if r := e.current().Recipe(name); r != nil {
 		return secrecy{Hides: r.Hides(), recipe: r}
 	}
-	e.removed.mu.Lock()
-	defer e.removed.mu.Unlock()
-	e.removed.resetFor(plan)
-	h, ok := e.removed.zaps[name]
-	if ok {
-		return h
+	if hides, ok := e.removed.Load(name); ok {
+		return secrecy{Hides: hides.(ledger.Hides)}
 	}
 	stored, _, err := e.ledger.Zap(ctx, name)
 	if err != nil {
 		return secrecy{} // not cached
 	}
-	h = secrecy{Hides: stored.Hides}
-	e.removed.zaps[name] = h
-	return h
+	e.removed.Store(name, stored.Hides)
+	return secrecy{Hides: stored.Hides}
 }
 
 // Hidden returns the cells of a delivery, 0-based, that must not be shown.

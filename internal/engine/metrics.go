@@ -154,15 +154,9 @@ var (
 	stateFreeRate = prometheus.NewDesc("rowtap_state_free_ratio", "Share of the state file that is free for reuse.", nil, nil)
 )
 
-// Describe implements [prometheus.Collector].
-func (m *metrics) Describe(c chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{
-		buildInfo, reloadOK, reloadAt, zapStateDesc, lastSuccess, pollOverdue, accountDesc, queueRows, queueOldest, heldRows, failedRows, waitingRows,
-		sheetsReads, sheetsQuota, listeners, stateBytes, stateFreeRate,
-	} {
-		c <- d
-	}
-}
+// Describe implements [prometheus.Collector]. It sends nothing: Collect cannot be called before the
+// engine is complete, and the metrics are checked when they are gathered.
+func (m *metrics) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements [prometheus.Collector].
 func (m *metrics) Collect(c chan<- prometheus.Metric) {

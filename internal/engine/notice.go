@@ -118,34 +118,45 @@ func messageOf(changed []condition, now time.Time) notify.Message {
 		return m
 	}
 	n := Notice{Kind: kindRecovered, At: now}
-	var needs, over int
-	var texts []string
+	text, notices := listed(changed, now)
+	n.Notices = notices
+	over := 0
 	for _, c := range changed {
-		if c.needs {
-			needs++
-			n.Kind = kindAttention
-		} else {
+		if !c.needs {
 			over++
 		}
-		if len(texts) < noticesShown {
-			texts = append(texts, c.text())
-		}
-		n.Notices = append(n.Notices, c.notice(now))
 	}
 	var heads []string
-	if needs > 0 {
-		heads = append(heads, quantity.Count(needs, "item")+" need"+plural(needs, "s", "")+" attention")
+	if needs := len(changed) - over; needs > 0 {
+		n.Kind = kindAttention
+		heads = append(heads, needAttention(needs))
 	}
 	if over > 0 {
 		heads = append(heads, quantity.Count(over, "item")+" ha"+plural(over, "s", "ve")+" recovered")
 	}
 	head := strings.Join(heads, ", ")
-	if more := len(changed) - len(texts); more > 0 {
-		texts = append(texts, fmt.Sprintf("… and %d more\nnext: rowtap status", more))
-	}
-	text := strings.Join(texts, "\n\n")
 	n.Text = slackText.Replace("rowtap: " + head + "\n\n" + text)
 	return notify.Message{Subject: "rowtap: " + head, Text: text, Body: n}
+}
+
+// listed returns the text of at most noticesShown conditions, and the notices of all.
+func listed(conditions []condition, now time.Time) (text string, notices []Notice) {
+	var texts []string
+	for _, c := range conditions {
+		if len(texts) < noticesShown {
+			texts = append(texts, c.text())
+		}
+		notices = append(notices, c.notice(now))
+	}
+	if more := len(conditions) - len(texts); more > 0 {
+		texts = append(texts, fmt.Sprintf("… and %d more\nnext: rowtap status", more))
+	}
+	return strings.Join(texts, "\n\n"), notices
+}
+
+// needAttention says that n items need attention.
+func needAttention(n int) string {
+	return quantity.Count(n, "item") + " need" + plural(n, "s", "") + " attention"
 }
 
 // plural returns the form of a word for a number.

@@ -28,25 +28,28 @@ const pausedByOperator = "paused by an operator"
 // does nothing for a zap that waits for an answer about its identity (poll/former.go), which is
 // stopped already.
 func (e *Engine) Pause(ctx context.Context, name, reason string) error {
-	if e.current().Recipe(name) == nil {
-		return e.noZap("pause", name)
-	}
-	stored, _, err := e.ledger.Zap(ctx, name)
-	if err != nil {
+	stored, asks, err := e.beforePause(ctx, name)
+	if err != nil || asks {
 		return err
 	}
-	if _, asks := poll.Asks(stored); asks {
-		return nil
-	}
-	if reason == "" {
-		reason = cmp.Or(stored.PausedReason, pausedByOperator)
-	}
+	reason = cmp.Or(reason, stored.PausedReason, pausedByOperator)
 	if err := e.ledger.SetPaused(ctx, name, true, reason, e.now()); err != nil {
 		return err
 	}
 	e.setTimer(name, time.Time{})
 	e.log.Info("paused", zap.String("zap", name), zap.String("reason", reason))
 	return nil
+}
+
+// beforePause returns what the ledger has of a zap that is to be paused, and whether the zap waits
+// for an answer about its identity.
+func (e *Engine) beforePause(ctx context.Context, name string) (stored ledger.Zap, asks bool, err error) {
+	if e.current().Recipe(name) == nil {
+		return stored, false, e.noZap("pause", name)
+	}
+	stored, _, err = e.ledger.Zap(ctx, name)
+	_, asks = poll.Asks(stored)
+	return stored, asks, err
 }
 
 // Resume continues a paused zap. Rows added while it was paused are found at once and sent, or

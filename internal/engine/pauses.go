@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +12,6 @@ import (
 
 	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/ledger"
-	"github.com/rowtap/rowtap/internal/poll"
 )
 
 // pauseCheck is how often timers of pauses are compared with the wall clock, which may be changed or
@@ -35,22 +35,16 @@ type Pausing struct {
 // an answer about its identity is left alone.
 func (e *Engine) PauseFor(ctx context.Context, name, reason string, lasting time.Duration) (Pausing, error) {
 	const longest = 366 * 24 * time.Hour
+	stored, asks, err := e.beforePause(ctx, name)
 	switch {
-	case e.current().Recipe(name) == nil:
-		return Pausing{}, e.noZap("pause", name)
+	case err != nil:
+		return Pausing{}, err
 	case lasting < time.Second || lasting > longest:
 		return Pausing{}, &hint.Error{Err: fmt.Errorf("pause %s for %s: %w", name, lasting, ErrPauseTime), Hint: "rowtap pause " + name + " --for 1h"}
-	}
-	stored, _, err := e.ledger.Zap(ctx, name)
-	if err != nil {
-		return Pausing{}, err
-	}
-	if _, asks := poll.Asks(stored); asks {
+	case asks:
 		return Pausing{Kept: true, Reason: stored.PausedReason}, nil
 	}
-	if reason == "" {
-		reason = pausedByOperator
-	}
+	reason = cmp.Or(reason, pausedByOperator)
 	now := e.now()
 	until := now.Add(lasting).Truncate(time.Second)
 	paused, err := e.ledger.PauseUntil(ctx, name, reason, now, until)
@@ -100,20 +94,11 @@ func (e *Engine) pauseLoop(ctx context.Context) error {
 		}
 		return nil
 	}
-	tick := time.NewTicker(pauseCheck)
-	defer tick.Stop()
-	for {
-		e.endPauses(ctx)
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
+	return loop(ctx, e.endPauses)
 }
 
-// endPauses ends the pauses whose timers have run out.
-func (e *Engine) endPauses(ctx context.Context) {
+// endPauses ends the pauses whose timers have run out. It returns when to do so again.
+func (e *Engine) endPauses(ctx context.Context) time.Duration {
 	now := e.now()
 	e.mu.Lock()
 	var due []string
@@ -143,6 +128,7 @@ func (e *Engine) endPauses(ctx context.Context) {
 		}
 		e.mu.Unlock()
 	}
+	return pauseCheck
 }
 
 // until describes the end of a pause.

@@ -2,8 +2,8 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -121,25 +121,13 @@ func (e *Engine) summary(ctx context.Context, since, now time.Time) (notify.Mess
 	if total == "" {
 		total = "no rows"
 	}
-	needs := 0
-	for _, c := range e.explained(ctx, e.conditionsOf(st)) {
-		if !c.needs || c.unknown {
-			continue
-		}
-		if needs++; needs == 1 {
-			lines = append(lines, "", "Needs attention:")
-		}
-		if needs <= noticesShown {
-			lines = append(lines, "", c.text())
-		}
-		s.Notices = append(s.Notices, c.notice(now))
-	}
-	if needs > noticesShown {
-		lines = append(lines, "", fmt.Sprintf("… and %d more\nnext: rowtap status", needs-noticesShown))
-	}
+	needs := slices.DeleteFunc(e.explained(ctx, e.conditionsOf(st)), func(c condition) bool { return !c.needs || c.unknown })
+	what, notices := listed(needs, now)
+	s.Notices = notices
 	head := "daily summary: " + total
-	if needs > 0 {
-		head += "; " + quantity.Count(needs, "item") + " need" + plural(needs, "s", "") + " attention"
+	if len(needs) > 0 {
+		head += "; " + needAttention(len(needs))
+		lines = append(lines, "", "Needs attention:", "", what)
 	}
 	from := s.From.In(since.Location()).Format("2006-01-02 15:04 MST")
 	text := "Since " + from + ": " + total + "\n\n" + strings.Join(lines, "\n")

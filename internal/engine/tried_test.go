@@ -110,9 +110,7 @@ func TestWhatIsRedactedIsNotInTheRecord(t *testing.T) {
 	if err := r.ledger.KeepHides(t.Context(), map[string]ledger.Hides{"z": {}}); err != nil { // as before lists were stored
 		t.Fatal(err)
 	}
-	r.removed.mu.Lock()
-	r.removed.plan = nil
-	r.removed.mu.Unlock()
+	r.removed.Clear()
 	r.wantRecords(t, "z", 2, `{"Score":"[redacted]","Who":"[redacted]","Source":"web"}`, "no longer in the configuration")
 }
 

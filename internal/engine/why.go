@@ -183,25 +183,25 @@ func problemText(p *ledger.Problem) string {
 
 // reasonOf describes a delivery's state.
 func reasonOf(d ledger.Delivery) string {
+	as, why := d.State.String()+" as "+d.ID(), d.Reason
 	switch d.State {
 	case ledger.Validated:
 		return "found in shadow mode as " + d.ID() + ": validated, not sent"
-	case ledger.Sent:
-		return "sent as " + d.ID()
 	case ledger.Skipped:
-		if d.Reason != "" {
-			return "skipped as " + d.ID() + ": " + d.Reason
+		if why == "" {
+			return "skipped by the filter as " + d.ID()
 		}
-		return "skipped by the filter as " + d.ID()
-	case ledger.Queued:
-		return "queued as " + d.ID()
 	case ledger.Failed:
+		why = ""
 		if d.Problem != nil {
-			return "failed as " + d.ID() + ": " + problemText(d.Problem)
+			why = problemText(d.Problem)
 		}
-		return "failed as " + d.ID()
+	case ledger.Sent, ledger.Queued:
+		return as
 	case ledger.Waiting, ledger.Held, ledger.Discarded:
-		return d.State.String() + " as " + d.ID() + ": " + d.Reason
 	}
-	return d.State.String() + " as " + d.ID()
+	if why == "" {
+		return as
+	}
+	return as + ": " + why
 }

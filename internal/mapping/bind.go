@@ -74,6 +74,15 @@ type MissingColumn struct {
 	Syntax string
 }
 
+// Missing describes a column that a header lacks or has more than once.
+func Missing(h row.Header, name string, pos config.Pos) MissingColumn {
+	m := MissingColumn{Name: name, Pos: pos, Doubled: h.Doubled(name)}
+	if !m.Doubled {
+		m.Nearest = config.Nearest(name, h.Names())
+	}
+	return m
+}
+
 // ColumnError lists every column of a mapping that a header lacks or has more than once.
 type ColumnError struct{ Missing []MissingColumn }
 
@@ -137,13 +146,8 @@ func (b *Bound) Columns() []string {
 		names = append(names, columnNames(a.id.columns)...)
 		names = append(names, columnNames(a.eventName.columns)...)
 		names = append(names, columnNames(a.time.columns)...)
-		for _, p := range a.properties {
+		for _, p := range a.all() {
 			names = append(names, p.columnNames()...)
-		}
-		for _, item := range a.items {
-			for _, p := range item {
-				names = append(names, p.columnNames()...)
-			}
 		}
 	}
 	return unique(names)
@@ -232,12 +236,20 @@ func (b *binder) action(a *action) boundAction {
 // trace sets the columns that each value of the action's records is made from.
 func (a *boundAction) trace() {
 	a.idFrom, a.eventNameFrom, a.timeFrom = indexesOf(a.id.columns), indexesOf(a.eventName.columns), indexesOf(a.time.columns)
+	for _, p := range a.all() {
+		p.from = append(indexesOf(p.template.columns), indexesOf(p.region.columns)...)
+	}
+}
+
+// all returns the properties of the action and of its items.
+func (a *boundAction) all() []*boundProperty {
+	var all []*boundProperty
 	for _, properties := range append([][]boundProperty{a.properties}, a.items...) {
 		for i := range properties {
-			p := &properties[i]
-			p.from = append(indexesOf(p.template.columns), indexesOf(p.region.columns)...)
+			all = append(all, &properties[i])
 		}
 	}
+	return all
 }
 
 func indexesOf(columns []boundColumn) []int {
@@ -291,12 +303,10 @@ func (b *binder) part(p part, columns *[]boundColumn) boundPart {
 }
 
 func (b *binder) hasNone(p *program) bool {
-	for _, use := range p.columns {
-		if _, ok := b.header.Index(use.name); ok {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(p.columns, func(use columnUse) bool {
+		_, ok := b.header.Index(use.name)
+		return ok
+	})
 }
 
 func (b *binder) miss(use columnUse, problem, braced string) {
@@ -304,18 +314,14 @@ func (b *binder) miss(use columnUse, problem, braced string) {
 		return
 	}
 	b.missing[use.name] = true
-	m := MissingColumn{Name: use.name, Pos: use.pos, Doubled: b.header.Doubled(use.name), Braced: braced, Syntax: problem}
-	if !m.Doubled {
-		m.Nearest = config.Nearest(use.name, b.header.Names())
-	}
+	m := Missing(b.header, use.name, use.pos)
+	m.Braced, m.Syntax = braced, problem
 	b.err.Missing = append(b.err.Missing, m)
 }
 
 func addColumn(columns []boundColumn, c boundColumn) []boundColumn {
-	for _, have := range columns {
-		if have.name == c.name {
-			return columns
-		}
+	if slices.ContainsFunc(columns, func(have boundColumn) bool { return have.name == c.name }) {
+		return columns
 	}
 	return append(columns, c)
 }

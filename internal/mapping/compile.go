@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"cmp"
 	"reflect"
 	"strings"
 
@@ -56,16 +57,25 @@ func (c *compilation) compileAction(from *config.Action) action {
 	c.action = from
 	a := action{Action: from, event: from.Event == config.UploadEvent}
 	a.id = c.template(from.ID)
-	c.checkID(a.id)
+	c.check(a.id, "use {{Column name}} to take it from the row", func(e *evaluation, t boundTemplate) *fault {
+		_, why := e.id(t, from.IDKind)
+		return why
+	})
 	if from.Time != nil {
 		a.time, a.hasTime = c.template(*from.Time), true
-		c.checkTime(a.time)
+		c.check(a.time, "", func(e *evaluation, t boundTemplate) *fault {
+			_, why := e.time(t)
+			return why
+		})
 	}
 	if a.event {
 		if from.EventName != nil {
 			a.eventName = c.template(*from.EventName)
 		}
-		c.checkEventName(a.eventName)
+		c.check(a.eventName, "", func(e *evaluation, t boundTemplate) *fault {
+			_, why := e.eventName(t)
+			return why
+		})
 	}
 	a.properties = make([]property, len(from.Properties))
 	for i, p := range from.Properties {
@@ -77,36 +87,15 @@ func (c *compilation) compileAction(from *config.Action) action {
 	return a
 }
 
-// checkID reports a constant identity that is invalid.
-func (c *compilation) checkID(t template) {
+// check reports a template that is the same for every row and that use refuses. Without a hint, that
+// of the fault is used.
+func (c *compilation) check(t template, hint string, use func(*evaluation, boundTemplate) *fault) {
 	if !t.constant() {
 		return
 	}
 	b, e := t.bindConstant()
-	if _, why := e.id(b, c.action.IDKind); why != nil {
-		c.mistake(t.pos, why.message, "use {{Column name}} to take it from the row")
-	}
-}
-
-// checkEventName reports a constant event name that is invalid.
-func (c *compilation) checkEventName(t template) {
-	if !t.constant() {
-		return
-	}
-	b, e := t.bindConstant()
-	if _, why := e.eventName(b); why != nil {
-		c.mistake(t.pos, why.message, "")
-	}
-}
-
-// checkTime reports a constant time that is invalid.
-func (c *compilation) checkTime(t template) {
-	if !t.constant() {
-		return
-	}
-	b, e := t.bindConstant()
-	if _, why := e.time(b); why != nil {
-		c.mistake(t.pos, why.message, why.hint)
+	if why := use(e, b); why != nil {
+		c.mistake(t.pos, why.message, cmp.Or(hint, why.hint))
 	}
 }
 
@@ -120,20 +109,12 @@ func (t template) bindConstant() (boundTemplate, *evaluation) {
 }
 
 func (c *compilation) property(p config.Property) property {
-	compiled := property{name: p.Name, kind: p.Type, op: p.Op, event: c.action.Event == config.UploadEvent}
-	if compiled.kind == "" {
-		compiled.kind = config.Auto
+	compiled := property{
+		name: p.Name, kind: cmp.Or(p.Type, config.Auto), op: cmp.Or(p.Op, config.Set), event: c.action.Event == config.UploadEvent,
+		country: p.Country, separator: cmp.Or(p.Separator, ","),
 	}
-	if compiled.op == "" {
-		compiled.op = config.Set
-	}
-	compiled.country = p.Country
 	if p.CountryFrom != nil {
 		compiled.countryFrom, compiled.fromRow = c.template(*p.CountryFrom), true
-	}
-	compiled.separator = p.Separator
-	if compiled.separator == "" {
-		compiled.separator = ","
 	}
 	compiled.numbers = c.numeralsOf(p)
 	compiled.dates = c.dates(p)

@@ -36,6 +36,7 @@ type formatToken struct {
 	name   string
 	field  dateField // a format has at most one token of each field
 	digits int       // the most digits it has; 0: not numeric
+	layout string    // its longest form as a layout of package time
 }
 
 // dateField is a component of a date.
@@ -58,26 +59,26 @@ const (
 )
 
 var formatTokens = []formatToken{
-	{"yyyy", yearField, 4},
-	{"yy", yearField, 2},
-	{"MMMM", monthField, 0},
-	{"MMM", monthField, 0},
-	{"MM", monthField, 2},
-	{"M", monthField, 2},
-	{"dd", dayField, 2},
-	{"d", dayField, 2},
-	{"HH", hourField, 2},
-	{"H", hourField, 2},
-	{"hh", halfHourField, 2},
-	{"h", halfHourField, 2},
-	{"mm", minuteField, 2},
-	{"ss", secondField, 2},
-	{"SSS", fractionField, 3},
-	{"a", halfDayField, 0},
-	{"EEEE", weekdayField, 0},
-	{"EEE", weekdayField, 0},
-	{"Z", zoneField, 0},
-	{"XXX", zoneField, 0},
+	{"yyyy", yearField, 4, "2006"},
+	{"yy", yearField, 2, "06"},
+	{"MMMM", monthField, 0, "January"},
+	{"MMM", monthField, 0, "January"},
+	{"MM", monthField, 2, "01"},
+	{"M", monthField, 2, "01"},
+	{"dd", dayField, 2, "02"},
+	{"d", dayField, 2, "02"},
+	{"HH", hourField, 2, "15"},
+	{"H", hourField, 2, "15"},
+	{"hh", halfHourField, 2, "03"},
+	{"h", halfHourField, 2, "03"},
+	{"mm", minuteField, 2, "04"},
+	{"ss", secondField, 2, "05"},
+	{"SSS", fractionField, 3, "000"},
+	{"a", halfDayField, 0, "PM"},
+	{"EEEE", weekdayField, 0, "Monday"},
+	{"EEE", weekdayField, 0, "Monday"},
+	{"Z", zoneField, 0, "Z"},
+	{"XXX", zoneField, 0, "Z"},
 }
 
 // knownTokens is the hint of an error about a format.

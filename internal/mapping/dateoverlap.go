@@ -1,7 +1,6 @@
 package mapping
 
 import (
-	"fmt"
 	"strings"
 	"time"
 )
@@ -66,47 +65,13 @@ func (p formatPiece) written(t time.Time, long bool) string {
 	if p.token == nil {
 		return p.text
 	}
-	n := 0
-	switch p.token.field {
-	case yearField:
-		if p.token.name == "yy" {
-			return t.Format("06")
-		}
-		return t.Format("2006")
-	case monthField:
-		switch {
-		case p.token.digits > 0:
-			n = int(t.Month())
-		case long:
-			return t.Month().String()
-		default:
-			return t.Format("Jan")
-		}
-	case dayField:
-		n = t.Day()
-	case hourField:
-		n = t.Hour()
-	case halfHourField:
-		n = t.Hour() % 12
-	case minuteField:
-		n = t.Minute()
-	case secondField:
-		n = t.Second()
-	case fractionField:
-		return "000"
-	case halfDayField:
-		return t.Format("PM")
-	case weekdayField:
-		if long {
-			return t.Weekday().String()
-		}
-		return t.Format("Mon")
-	case zoneField:
-		return "Z"
-	case dateFields:
+	text := t.Format(p.token.layout)
+	switch {
+	case long, p.fixed, p.token.field == yearField:
+	case p.token.digits == 2:
+		text = strings.TrimPrefix(text, "0")
+	case p.token.digits == 0:
+		text = text[:min(len(text), len("Jan"))]
 	}
-	if long || p.fixed {
-		return fmt.Sprintf("%02d", n)
-	}
-	return fmt.Sprint(n)
+	return text
 }

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"cmp"
 	"errors"
 	"regexp"
 	"slices"
@@ -33,10 +34,7 @@ func (e *evaluation) addOrigin(columns []int, from, to int) {
 }
 
 func (e *evaluation) zone() *time.Location {
-	if e.ctx.Zone == nil {
-		return time.UTC
-	}
-	return e.ctx.Zone
+	return cmp.Or(e.ctx.Zone, time.UTC)
 }
 
 // value evaluates a template.
@@ -183,7 +181,7 @@ func (p *program) fault(err error, env map[string]any) *fault {
 	switch {
 	case len(blanks) == 1:
 		f.message, f.column = blanks[0]+" is empty", blanks[0]
-		f.hint = "fill the cell and rowtap retries the row, or give a default in the expression: " + asVariable(blanks[0]) + ` ?? ""`
+		f.hint = "fill the cell and rowtap retries the row, or give a default in the expression: " + inExpression(blanks[0]) + ` ?? ""`
 	case len(blanks) > 1:
 		f.message = enumerate(blanks) + " are empty"
 	case len(kinds) > 0:
@@ -198,13 +196,6 @@ func (p *program) fault(err error, env map[string]any) *fault {
 		f.message += " (" + strings.TrimPrefix(e.Message, "invalid operation: ") + ")"
 	}
 	return f
-}
-
-func asVariable(name string) string {
-	if p, why := compileExpression(name, noPlace); why == nil && p.plain && len(p.columns) == 1 {
-		return name
-	}
-	return `row["` + name + `"]`
 }
 
 func kindOf(v any) string {

@@ -112,8 +112,7 @@ func compileExpression(text string, at func(runes int) config.Pos) (*program, *p
 		return nil, newProblem(err).withEqualsHint(text)
 	}
 	w := columnFinder{}
-	ast.Walk(&tree.Node, &letFinder{found: &w.lets})
-	ast.Walk(&tree.Node, &w)
+	w.find(&tree.Node)
 	if w.problem != nil {
 		return nil, w.problem
 	}
@@ -181,22 +180,21 @@ func (p *problem) withEqualsHint(text string) *problem {
 	return p
 }
 
-// letFinder finds the variables that an expression declares with let.
-type letFinder struct{ found *[]string }
-
-// Visit implements [ast.Visitor].
-func (f *letFinder) Visit(node *ast.Node) {
-	if n, ok := (*node).(*ast.VariableDeclaratorNode); ok {
-		*f.found = append(*f.found, n.Name)
-	}
-}
-
 // columnFinder prefixes the variables that are columns with hidden, and replaces row["Name"] by the
 // column's variable. It visits a node after its children.
 type columnFinder struct {
-	lets    []string
-	byRow   bool // row["Name"] was found
+	lets    []string // declared variables
+	byRow   bool     // row["Name"] was found
 	problem *problem
+}
+
+func (f *columnFinder) find(tree *ast.Node) {
+	ast.Walk(tree, visit(func(node *ast.Node) {
+		if n, ok := (*node).(*ast.VariableDeclaratorNode); ok {
+			f.lets = append(f.lets, n.Name)
+		}
+	}))
+	ast.Walk(tree, f)
 }
 
 // Visit implements [ast.Visitor].
@@ -210,7 +208,7 @@ func (f *columnFinder) Visit(node *ast.Node) {
 			n.Value = hidden + row.TidyName(n.Value)
 		}
 	case *ast.MemberNode:
-		if !isColumn(n.Node, "row") {
+		if of, ok := n.Node.(*ast.IdentifierNode); !ok || of.Value != hidden+"row" {
 			return
 		}
 		name, ok := n.Property.(*ast.StringNode)
@@ -279,17 +277,8 @@ func (f *columnFinder) refuse(n ast.Node, message, hint string) {
 	}
 }
 
-func isColumn(n ast.Node, name string) bool {
-	id, ok := n.(*ast.IdentifierNode)
-	return ok && id.Value == hidden+name
-}
-
 func functionNames() []string {
-	var names []string
-	for name := range grammar().Builtins {
-		names = append(names, name)
-	}
-	names = append(names, "string")
+	names := append(slices.Collect(maps.Keys(grammar().Builtins)), "string")
 	slices.Sort(names)
 	return names
 }

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -30,12 +31,7 @@ func (c *compilation) numeralsOf(p config.Property) numerals {
 	return n
 }
 
-func (n numerals) point() string {
-	if n.decimal == "" {
-		return "."
-	}
-	return n.decimal
-}
+func (n numerals) point() string { return cmp.Or(n.decimal, ".") }
 
 // of converts a value to a number.
 func (n numerals) of(v value) (value, *fault) {
@@ -188,11 +184,4 @@ func isCurrency(code string) bool {
 }
 
 // digits reports whether s consists of the digits 0 to 9. It is true for "".
-func digits(s string) bool {
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return true
-}
+func digits(s string) bool { return strings.Trim(s, "0123456789") == "" }

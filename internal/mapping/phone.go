@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/nyaruka/phonenumbers"
 
@@ -20,18 +19,9 @@ const e164Digits = 15
 // accepts reach the library, which reads letters as digits: 9.87654321E9 would become the number of
 // a stranger. country returns the ISO 3166-1 code for numbers without +; "" requires a +.
 func phone(v value, country func() (string, *fault)) (value, *fault) {
-	var s string
-	switch v.kind {
-	case text:
-		s = strings.TrimSpace(v.text)
-	case number:
-		const tooLong = 1e15 // more digits than e164Digits
-		if v.num < 0 || v.num >= tooLong || !isExactInteger(v.num) {
-			return value{}, phoneFault("a number that is not a phone number")
-		}
-		s = formatNumber(v.num)
-	case blank, boolean, date, timeOfDay, list, object:
-		return value{}, phoneFault(v.kind.String() + ", not a phone number")
+	s, why := phoneText(v)
+	if why != nil {
+		return value{}, why
 	}
 	dialled, why := parseDialled(s)
 	if why != nil {
@@ -63,6 +53,22 @@ func phone(v value, country func() (string, *fault)) (value, *fault) {
 			withHint("write it with + and country code; a number cell loses the +, so format the column as plain text")
 	}
 	return value{kind: text, text: e164}, nil
+}
+
+// phoneText returns the text of a value that may be a phone number.
+func phoneText(v value) (string, *fault) {
+	switch v.kind {
+	case text:
+		return strings.TrimSpace(v.text), nil
+	case number:
+		const tooLong = 1e15 // more digits than e164Digits
+		if v.num < 0 || v.num >= tooLong || !isExactInteger(v.num) {
+			return "", phoneFault("a number that is not a phone number")
+		}
+		return formatNumber(v.num), nil
+	case blank, boolean, date, timeOfDay, list, object:
+	}
+	return "", phoneFault(v.kind.String() + ", not a phone number")
 }
 
 // e164 returns the number in E.164. A zero in brackets, as in +44 (0)20 7946 0958, is dialled only
@@ -178,20 +184,11 @@ const fullWidth = '\uff01'
 // digitOf returns the value of a decimal digit of any script. Unicode places the digits of a script
 // in order from zero (https://www.unicode.org/versions/Unicode16.0.0/core-spec/chapter-4/#G124206).
 func digitOf(r rune) (digit byte, ok bool) {
-	if r < utf8.RuneSelf {
-		return byte(r - '0'), '0' <= r && r <= '9'
+	before := rune(0) // digits directly before r
+	for unicode.IsDigit(r - before - 1) {
+		before++
 	}
-	for _, t := range unicode.Nd.R16 {
-		if r >= rune(t.Lo) && r <= rune(t.Hi) {
-			return byte((r - rune(t.Lo)) % 10), true
-		}
-	}
-	for _, t := range unicode.Nd.R32 {
-		if r >= rune(t.Lo) && r <= rune(t.Hi) {
-			return byte((r - rune(t.Lo)) % 10), true
-		}
-	}
-	return 0, false
+	return byte(before % 10), unicode.IsDigit(r)
 }
 
 // isInvisible reports whether r is one of the invisible characters that chats, web pages and

@@ -1,10 +1,9 @@
 package mapping
 
 import (
+	"cmp"
 	"maps"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/rowtap/rowtap/internal/clevertap"
@@ -31,7 +30,7 @@ func (b *binder) allProperties(a *boundAction) []boundProperty {
 	b.skipNamed(a, skip)
 	taken := map[string]int{}
 	if !a.event {
-		for _, fit := range []func(string) string{exactName, clevertap.PredefinedName, clevertap.Alias} {
+		for _, fit := range []func(string) string{clevertap.ExactName, clevertap.PredefinedName, clevertap.Alias} {
 			for i, name := range names {
 				own := fit(name)
 				if _, ok := taken[own]; own != "" && !ok && !skip[i] {
@@ -49,10 +48,7 @@ func (b *binder) allProperties(a *boundAction) []boundProperty {
 		if name == "" || skip[i] || len(a.items) > 0 && name == clevertap.ChargedItems {
 			continue
 		}
-		own := byColumn[i]
-		if own == "" {
-			own = name
-		}
+		own := cmp.Or(byColumn[i], name)
 		if a.overrides(own, name) {
 			continue
 		}
@@ -99,14 +95,6 @@ func (b *binder) skipNamed(a *boundAction, skip map[int]bool) {
 // overrides reports whether the action lists a property that replaces that of a column.
 func (a *boundAction) overrides(own, column string) bool {
 	return a.AllMapped && slices.ContainsFunc(a.properties, func(p boundProperty) bool { return p.name == own || row.TidyName(p.name) == column })
-}
-
-// exactName returns name if it is spelled exactly like a predefined property, otherwise "".
-func exactName(name string) string {
-	if clevertap.PredefinedName(name) == name {
-		return name
-	}
-	return ""
 }
 
 // Names returns the property that each column of a header becomes in an action with `properties:
@@ -224,17 +212,9 @@ const minPhone = 5
 // international converts a Phone without type: phone, which must have + and a country code. Plain
 // digits after the + are not checked for a valid number.
 func international(v value) (value, *fault) {
-	var s string
-	switch v.kind {
-	case text:
-		s = strings.TrimSpace(v.text)
-	case number:
-		if v.num < 0 || v.num != math.Trunc(v.num) {
-			return value{}, phoneFault("a number that is not a phone number")
-		}
-		s = strconv.FormatFloat(v.num, 'f', 0, 64)
-	case blank, boolean, date, timeOfDay, list, object:
-		return value{}, phoneFault(v.kind.String() + ", not a phone number")
+	s, why := phoneText(v)
+	if why != nil {
+		return value{}, why
 	}
 	dialled, why := parseDialled(s)
 	number := dialled.text

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/builtin"
 	"github.com/expr-lang/expr/checker"
 	"github.com/expr-lang/expr/compiler"
@@ -23,8 +22,7 @@ func unpriced(text string, env map[string]any) (any, error) {
 		return nil, err
 	}
 	finder := columnFinder{}
-	ast.Walk(&tree.Node, &letFinder{found: &finder.lets})
-	ast.Walk(&tree.Node, &finder)
+	finder.find(&tree.Node)
 	if finder.problem != nil {
 		return nil, errOverBudget
 	}

@@ -16,7 +16,7 @@ import (
 // it has no usable name. It returns "" for a name that no template can contain.
 func ColumnTemplate(h row.Header, i int) string {
 	name := h.Name(i)
-	for _, text := range []string{"{{" + name + "}}", "{{ row[" + strconv.Quote(name) + "] }}", "{{ row[" + withoutBraces(name) + "] }}"} {
+	for _, text := range []string{"{{" + name + "}}", "{{ " + byName(name) + " }}", "{{ row[" + withoutBraces(name) + "] }}"} {
 		if isColumnTemplate(h, i, text) {
 			return text
 		}
@@ -47,14 +47,13 @@ func isColumnTemplate(h row.Header, i int, text string) bool {
 // that is a variable, otherwise row["Name"].
 func ExpressionColumn(h row.Header, i int) string {
 	name := h.Name(i)
-	p, why := compileExpression(name, noPlace)
-	if why == nil && p.plain && len(p.columns) == 1 && p.columns[0].name == name && h.Names()[i] == name {
-		return name
-	}
-	if strings.Contains(name, "{{") || strings.Contains(name, "}}") {
+	switch {
+	case strings.Contains(name, "{{"), strings.Contains(name, "}}"):
 		return "row[" + withoutBraces(name) + "]"
+	case h.Names()[i] == name:
+		return inExpression(name)
 	}
-	return "row[" + strconv.Quote(name) + "]"
+	return byName(name)
 }
 
 // Unreadable returns how many of the cells a property fails on if its value is that cell; p.Value

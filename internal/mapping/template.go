@@ -193,6 +193,15 @@ func nameHint(name string) string { return "write a column of that name as " + b
 // byName returns the expression for a column of any name.
 func byName(name string) string { return "row[" + strconv.Quote(name) + "]" }
 
+// inExpression returns a column as expressions write it: its name if that is a variable, otherwise
+// row["Name"].
+func inExpression(name string) string {
+	if p, why := compileExpression(name, noPlace); why == nil && p.plain && len(p.columns) == 1 && p.columns[0].name == name {
+		return name
+	}
+	return byName(name)
+}
+
 func leadingSpace(s string) (runes int) {
 	return utf8.RuneCountInString(s) - utf8.RuneCountInString(strings.TrimLeft(s, " \t\r\n"))
 }
@@ -200,12 +209,8 @@ func leadingSpace(s string) (runes int) {
 // plainlyExpression reports whether a text cannot be a column name, so that mistakes in it can be
 // reported without a header.
 func plainlyExpression(text string) bool {
-	for _, sign := range []string{"==", "!=", "&&", "||", "row["} {
-		if strings.Contains(text, sign) {
-			return true
-		}
-	}
-	return false
+	signs := []string{"==", "!=", "&&", "||", "row["}
+	return slices.ContainsFunc(signs, func(sign string) bool { return strings.Contains(text, sign) })
 }
 
 // within returns the position of a byte offset in the text of a template. For text over several

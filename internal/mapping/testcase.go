@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -77,15 +78,7 @@ func (m *Mapping) caseRow(c config.TestCase) (row.Header, row.Row) {
 
 // caseColumns returns the columns of a test case's row in file order.
 func caseColumns(c config.TestCase) []string {
-	names := make([]string, 0, len(c.Row))
-	for name := range c.Row {
-		names = append(names, name)
-	}
-	slices.SortFunc(names, func(a, b string) int {
-		p, q := c.ColumnPos[a], c.ColumnPos[b]
-		return slices.Compare([]int{p.Line, p.Column}, []int{q.Line, q.Column})
-	})
-	return names
+	return slices.SortedFunc(maps.Keys(c.Row), func(a, b string) int { return c.ColumnPos[a].Compare(c.ColumnPos[b]) })
 }
 
 // misspelt returns notes on columns of a test case's row that the mapping does not use but whose

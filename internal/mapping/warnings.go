@@ -32,8 +32,7 @@ func (b *Bound) Warnings(nth int, rec Record, ctx Context) []clevertap.Warning {
 func (b *Bound) FormatWarnings(rows []row.Row) config.Diagnostics {
 	var all config.Diagnostics
 	for i := range b.actions {
-		a := &b.actions[i]
-		for _, p := range slices.Concat(append([][]boundProperty{a.properties}, a.items...)...) {
+		for _, p := range b.actions[i].all() {
 			if p.kind == config.Date && len(p.dates.formats) > 0 {
 				all = append(all, p.formatWarning(rows)...)
 			}
@@ -114,9 +113,7 @@ func (c *compilation) warn(a *action) {
 // warnAll reports an all: true that is not first in its mapping, because in earlier releases it was
 // a property.
 func (c *compilation) warnAll(a *action) {
-	before := func(p config.Pos) bool {
-		return slices.Compare([]int{p.Line, p.Column}, []int{a.AllPos.Line, a.AllPos.Column}) < 0
-	}
+	before := func(p config.Pos) bool { return p.Compare(a.AllPos) < 0 }
 	if !a.AllMapped || !slices.ContainsFunc(a.Properties, func(p config.Property) bool { return before(p.NamePos) }) &&
 		!slices.ContainsFunc(a.Omit, func(o config.OmittedColumn) bool { return before(o.Pos) }) {
 		return

@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"strconv"
 
 	"github.com/rowtap/rowtap/internal/config"
@@ -115,14 +116,13 @@ func Renamed(t config.Trigger, title string) (n Note, ok bool) {
 // yamlText returns a title as a YAML scalar: quoted, unless it consists of letters, digits and
 // spaces.
 func yamlText(title string) string {
-	for i, r := range title {
-		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
-		if !letter && (i == 0 || r != ' ' && (r < '0' || r > '9')) {
-			return strconv.Quote(title)
-		}
+	if plainTitle.MatchString(title) {
+		return title
 	}
-	return title
+	return strconv.Quote(title)
 }
+
+var plainTitle = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9 ]*$`)
 
 // Note is a remark about a zap for operators.
 type Note struct {

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,9 +41,7 @@ func (r *Recipe) Fit(h row.Header) (bound *mapping.Bound, missing []mapping.Miss
 		missing = lacks.Missing
 	}
 	missing = append(missing, MissingIn(h, r.Redact, r.RedactPos)...)
-	slices.SortStableFunc(missing, func(a, b mapping.MissingColumn) int {
-		return cmp.Or(cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Column, b.Pos.Column))
-	})
+	slices.SortStableFunc(missing, func(a, b mapping.MissingColumn) int { return a.Pos.Compare(b.Pos) })
 	return bound, missing, nil
 }
 
@@ -56,11 +53,7 @@ func MissingIn(h row.Header, names []string, at map[string]config.Pos) []mapping
 		if _, found := h.Index(name); found || slices.Contains(names[:i], name) {
 			continue
 		}
-		m := mapping.MissingColumn{Name: name, Pos: at[name], Doubled: h.Doubled(name)}
-		if !m.Doubled {
-			m.Nearest = config.Nearest(name, h.Names())
-		}
-		missing = append(missing, m)
+		missing = append(missing, mapping.Missing(h, name, at[name]))
 	}
 	return missing
 }

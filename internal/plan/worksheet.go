@@ -2,7 +2,7 @@ package plan
 
 import (
 	"fmt"
-	"strconv"
+	"strings"
 
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/hint"
@@ -67,15 +67,13 @@ func Readable(t config.Trigger, s sheets.Spreadsheet, tab sheets.Worksheet) erro
 // tabs lists the first worksheets of a spreadsheet.
 func tabs(s sheets.Spreadsheet) string {
 	const shown = 6
-	var list string
-	for i, w := range s.Worksheets {
-		if i == shown {
-			return list + fmt.Sprintf(" and %d more", len(s.Worksheets)-shown)
-		}
-		if i > 0 {
-			list += ", "
-		}
-		list += strconv.Quote(w.Title) + fmt.Sprintf(" (gid %d)", w.GID)
+	var list []string
+	for _, w := range s.Worksheets[:min(len(s.Worksheets), shown)] {
+		list = append(list, fmt.Sprintf("%q (gid %d)", w.Title, w.GID))
 	}
-	return list
+	text := strings.Join(list, ", ")
+	if more := len(s.Worksheets) - shown; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }

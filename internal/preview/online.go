@@ -121,13 +121,14 @@ func (l *look) run(ctx context.Context, g *plan.Google, zaps []*OnlineZap) {
 		}
 		return
 	}
+	bySpreadsheet := map[string][]*OnlineZap{}
+	for _, z := range zaps {
+		id := z.Recipe.Trigger.SpreadsheetID
+		bySpreadsheet[id] = append(bySpreadsheet[id], z)
+	}
 	var group errgroup.Group
 	group.SetLimit(maxConcurrent)
-	for left := zaps; len(left) > 0; {
-		id := left[0].Recipe.Trigger.SpreadsheetID
-		same := func(z *OnlineZap) bool { return z.Recipe.Trigger.SpreadsheetID == id }
-		of := slices.DeleteFunc(slices.Clone(left), func(z *OnlineZap) bool { return !same(z) })
-		left = slices.DeleteFunc(slices.Clone(left), same)
+	for id, of := range bySpreadsheet {
 		group.Go(func() error {
 			l.spreadsheet(ctx, id, of)
 			return nil
