@@ -16,11 +16,14 @@ import (
 // of the words, and with … the command checks its arguments itself. Usage errors have rowtap's
 // wording, not that of cobra and pflag.
 
-// withUsageErrors checks the arguments of cmd by its Use line, and returns cmd.
-func withUsageErrors(cmd *cobra.Command) *cobra.Command {
+// addUsageErrors makes cmd and its subcommands check their arguments by their Use lines.
+func addUsageErrors(cmd *cobra.Command) {
+	for _, c := range cmd.Commands() {
+		addUsageErrors(c)
+	}
 	if cmd.HasSubCommands() {
 		cmd.Args = cobra.ArbitraryArgs // RunE reports unknown commands
-		return cmd
+		return
 	}
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if err := checkArgs(cmd, args); err != nil {
@@ -28,7 +31,6 @@ func withUsageErrors(cmd *cobra.Command) *cobra.Command {
 		}
 		return nil
 	}
-	return cmd
 }
 
 func checkArgs(cmd *cobra.Command, args []string) error {
@@ -54,13 +56,17 @@ func checkArgs(cmd *cobra.Command, args []string) error {
 		if len(words) == 1 || slices.Contains(words, arg) {
 			continue
 		}
-		err := fmt.Errorf("%q is not one of %s", arg, strings.Join(words, ", "))
-		if near := config.Nearest(arg, words); near != "" {
-			err = fmt.Errorf("%w; did you mean %q?", err, near)
-		}
-		return err
+		return didYouMean(fmt.Errorf("%q is not one of %s", arg, strings.Join(words, ", ")), arg, words)
 	}
 	return nil
+}
+
+// didYouMean adds the name that is most similar to the given one to an error, if there is one.
+func didYouMean(err error, given string, names []string) error {
+	if near := config.Nearest(given, names); near != "" {
+		err = fmt.Errorf("%w; did you mean %q?", err, near)
+	}
+	return err
 }
 
 // argError is an argument error with its next step.
@@ -96,6 +102,14 @@ func usage(cmd *cobra.Command, err error) error {
 		line = cmd.CommandPath() + " COMMAND"
 	}
 	return &exitError{exitUsage, fmt.Errorf("%w\nusage: %s\nnext: %s", err, line, next)}
+}
+
+// helpOrUnknown runs a command that has subcommands and was called without one.
+func helpOrUnknown(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return cmd.Help()
+	}
+	return unknownCommand(cmd, args[0])
 }
 
 // unknownCommand returns the error for an unknown subcommand of cmd.

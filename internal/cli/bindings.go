@@ -17,18 +17,18 @@ import (
 // Commands that read sheets themselves look up which worksheet each zap is bound to in the state,
 // because its title may belong to another worksheet by now.
 
-// zapStates returns the status of zaps by name, from the daemon or, if none runs, from the state
-// file. Zaps that were never loaded are missing.
-func zapStates(ctx context.Context, g *globals, plan *plan.Plan) (map[string]engine.ZapStatus, error) {
+// zapStatesOrWarn returns the status of zaps by name, from the daemon or, if none runs, from the
+// state file. Zaps that were never loaded are missing. It prints an error as a warning.
+func zapStatesOrWarn(ctx context.Context, g *globals, plan *plan.Plan, stderr io.Writer) map[string]engine.ZapStatus {
 	st, err := stateOf(ctx, g, plan)
 	if err != nil {
-		return nil, err
+		fmt.Fprintf(stderr, "warning: state not readable, so worksheets are found by their current titles: %s\n", err)
 	}
 	zaps := map[string]engine.ZapStatus{}
 	for _, z := range st.Zaps {
 		zaps[z.Zap] = z
 	}
-	return zaps, nil
+	return zaps
 }
 
 func stateOf(ctx context.Context, g *globals, plan *plan.Plan) (st engine.Status, err error) {
@@ -38,7 +38,7 @@ func stateOf(ctx context.Context, g *globals, plan *plan.Plan) (st engine.Status
 	}
 	if c != nil {
 		err = c.get(ctx, "/api/v1/status", &st)
-		return st, errors.Join(err, c.close())
+		return st, err
 	}
 	l, err := ledger.Open(ledger.Options{Path: plan.Config.State.Path, ReadOnly: true, Copy: isMirrored(plan.Config.State)})
 	if errors.Is(err, fs.ErrNotExist) {
@@ -52,15 +52,6 @@ func stateOf(ctx context.Context, g *globals, plan *plan.Plan) (st engine.Status
 		st, err = e.Status(ctx)
 	}
 	return st, errors.Join(err, l.Close())
-}
-
-// zapStatesOrWarn is [zapStates] for commands that can do without: it prints an error as a warning.
-func zapStatesOrWarn(ctx context.Context, g *globals, plan *plan.Plan, stderr io.Writer) map[string]engine.ZapStatus {
-	zaps, err := zapStates(ctx, g, plan)
-	if err != nil {
-		fmt.Fprintf(stderr, "warning: state not readable, so worksheets are found by their current titles: %s\n", err)
-	}
-	return zaps
 }
 
 // boundWorksheets returns the worksheets that zaps are bound to, by zap name.
@@ -97,15 +88,13 @@ func printMoves(g *globals, p *plan.Plan, zaps map[string]engine.ZapStatus, rena
 		}
 		for _, n := range notes {
 			if g.json {
-				if err := printJSON(out, mistake{at.File, at.Line, at.Column, r.Name + ": " + n.Text, n.Hint, "note"}); err != nil {
+				if err := printJSON(out, mistake{place(at), r.Name + ": " + n.Text, n.Hint, "note"}); err != nil {
 					return err
 				}
 				continue
 			}
 			fmt.Fprintln(stderr, "note: "+at.String()+": "+r.Name+": "+n.Text)
-			if n.Hint != "" {
-				fmt.Fprintln(stderr, "next: "+n.Hint)
-			}
+			printNext(stderr, n.Hint)
 		}
 	}
 	return nil
@@ -115,8 +104,6 @@ func printMoves(g *globals, p *plan.Plan, zaps map[string]engine.ZapStatus, rena
 func printNotes(out io.Writer, name string, notes []plan.Note) {
 	for _, n := range notes {
 		fmt.Fprintf(out, "%s: %s\n", name, n.Text)
-		if n.Hint != "" {
-			fmt.Fprintf(out, "next: %s\n", n.Hint)
-		}
+		printNext(out, n.Hint)
 	}
 }

@@ -59,7 +59,7 @@ func (e *exitError) Unwrap() error { return e.err }
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	// net/http logs parts of responses; the daemon logs without them (redirectLibraryLog).
 	stdlog.SetOutput(io.Discard)
-	root := newRootCommand()
+	root := Command()
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
@@ -81,22 +81,14 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 }
 
 // Command returns the command line with all commands, for programs that document it.
-func Command() *cobra.Command { return newRootCommand() }
-
-func newRootCommand() *cobra.Command {
+func Command() *cobra.Command {
 	var g globals
 	root := &cobra.Command{
 		Use:   "rowtap",
 		Short: "Fires a CleverTap action for every new Google Sheets row",
 		Long: "rowtap watches Google Sheets and fires a CleverTap action for every new spreadsheet row, once:\n" +
 			"a Zap without Zapier. To try it without any account, run rowtap demo.\n\n" + topicList(),
-		Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return cmd.Help()
-			}
-			return unknownCommand(cmd, args[0])
-		},
+		RunE: helpOrUnknown,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Name() != "run" {
 				hangup.Release()
@@ -119,14 +111,14 @@ func newRootCommand() *cobra.Command {
 	add := func(group string, commands ...*cobra.Command) {
 		for _, c := range commands {
 			c.GroupID = group
-			root.AddCommand(withUsageErrors(c))
+			root.AddCommand(c)
 		}
 	}
 	add("start", newDemoCommand(), newNewCommand(&g), newCheckCommand(&g), newSchemaCommand(), newTestCommand(&g), newRunCommand(&g), newSandboxCommand())
 	add("see", newOpenCommand(&g), newStatusCommand(&g), newHistoryCommand(&g), newShowCommand(&g), newWhyCommand(&g), newTailCommand(&g))
 	add("act", newPollCommand(&g), newPauseCommand(&g), newResumeCommand(&g),
 		newReplayCommand(&g), newReleaseCommand(&g), newDiscardCommand(&g), newBackfillCommand(&g), newReloadCommand(&g), newStateCommand(&g))
-	root.AddCommand(withUsageErrors(newHealthcheckCommand(&g)), withUsageErrors(newVersionCommand(&g)))
+	root.AddCommand(newHealthcheckCommand(&g), newVersionCommand(&g))
 	for _, c := range root.Commands() {
 		c.SuggestFor = elsewhere[c.Name()]
 	}
@@ -138,6 +130,7 @@ func newRootCommand() *cobra.Command {
 			checkShells(c)
 		}
 	}
+	addUsageErrors(root)
 	return root
 }
 

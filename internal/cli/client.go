@@ -37,18 +37,9 @@ type client struct {
 	address string // the daemon's configured address, for the proof
 	token   config.Secret
 	http    *http.Client
-	daemon  bool   // requests go to a daemon, not to this process
-	socket  string // path of the daemon's socket; "" if it listens on a port
-	close   func() error
-}
-
-// connect finds the daemon or, if none runs, opens the state file in this process.
-func connect(ctx context.Context, g *globals) (*client, error) {
-	c, err := find(ctx, g)
-	if c == nil && err == nil {
-		return inProcess(ctx, g)
-	}
-	return c, err
+	daemon  bool         // requests go to a daemon, not to this process
+	socket  string       // path of the daemon's socket; "" if it listens on a port
+	close   func() error // of the state, without a daemon
 }
 
 // find finds the daemon at ROWTAP_URL, else at the address in the configuration. It returns nil if
@@ -113,7 +104,6 @@ func dialer(base string) (*client, error) {
 		base:    strings.TrimRight(base, "/"),
 		address: proof.Address(base),
 		daemon:  true,
-		close:   func() error { return nil },
 		http: &http.Client{
 			Transport:     transport,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -366,21 +356,23 @@ func errorOf(p problem.Details) error {
 	return err
 }
 
-// errUnauthorized matches every [unauthorizedError].
-var errUnauthorized = errors.New("unauthorized")
-
 // unauthorizedError is the daemon's response to a missing or wrong token.
 type unauthorizedError struct{ error }
 
-func (e *unauthorizedError) Unwrap() []error { return []error{e.error, errUnauthorized} }
+func (e *unauthorizedError) Unwrap() error { return e.error }
 
-// with connects, calls f, and closes the connection.
+// with calls f with a client of the daemon or, if none runs, of the state file, which it closes.
 func with(ctx context.Context, g *globals, f func(*client) error) error {
-	c, err := connect(ctx, g)
+	c, err := find(ctx, g)
+	if c == nil && err == nil {
+		if c, err = inProcess(ctx, g); err == nil {
+			return errors.Join(f(c), c.close())
+		}
+	}
 	if err != nil {
 		return err
 	}
-	return errors.Join(f(c), c.close())
+	return f(c)
 }
 
 func noDaemon(g *globals) error {
@@ -396,7 +388,7 @@ func withDaemon(ctx context.Context, g *globals, f func(*client) error) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(f(c), c.close())
+	return f(c)
 }
 
 func loadPlan(dir string) (*plan.Plan, error) {

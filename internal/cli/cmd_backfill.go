@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -86,15 +85,20 @@ func (b *backfill) confirm() (bool, error) {
 		fmt.Fprintln(stderr, "nothing to send; "+leftOut(plan))
 		return false, nil
 	}
-	fmt.Fprintf(stderr, "backfill %s: %s would be sent, %d skipped by the filter, %d would fail; %s\n",
-		b.zap, quantity.Count(plan.Queued, "row"), plan.Skipped, plan.Failed, leftOut(plan))
-	for _, p := range plan.Problems {
-		fmt.Fprintf(stderr, "  row %d: %s\n", p.Row, p.Problem.Message)
-	}
-	if late := lateness(plan); late != "" {
-		fmt.Fprintln(stderr, late)
-	}
+	foretell(stderr, "backfill "+b.zap+": ", "  ", plan)
 	return confirm(b.cmd.Context(), b.cmd, fmt.Sprintf("send %s?", quantity.Count(plan.Queued, "row")))
+}
+
+// foretell prints what a backfill would do.
+func foretell(to io.Writer, lead, indent string, plan engine.Backfilled) {
+	fmt.Fprintf(to, "%s%s would be sent, %d skipped by the filter, %d would fail; %s\n",
+		lead, quantity.Count(plan.Queued, "row"), plan.Skipped, plan.Failed, leftOut(plan))
+	for _, p := range plan.Problems {
+		fmt.Fprintf(to, "%srow %d: %s\n", indent, p.Row, p.Problem.Message)
+	}
+	if late := lateness(plan); late != "" && plan.Queued > 0 {
+		fmt.Fprintln(to, late)
+	}
 }
 
 func leftOut(d engine.Backfilled) string {
@@ -120,31 +124,24 @@ func lateness(plan engine.Backfilled) string {
 
 func (b *backfill) print(done engine.Backfilled) {
 	out := b.cmd.OutOrStdout()
-	if !done.DryRun {
-		fmt.Fprintf(out, "%s queued; %s\n", quantity.Count(done.Queued, "row"), leftOut(done))
-		if !b.client.daemon && done.Queued > 0 {
-			fmt.Fprintln(b.cmd.ErrOrStderr(), "the daemon is not running; the rows are sent once it starts\nnext: "+environmentOf(b.dir).start())
-		}
+	if done.DryRun {
+		foretell(out, "", "", done)
 		return
 	}
-	fmt.Fprintf(out, "%s would be sent, %d skipped by the filter, %d would fail; %s\n",
-		quantity.Count(done.Queued, "row"), done.Skipped, done.Failed, leftOut(done))
-	for _, p := range done.Problems {
-		fmt.Fprintf(out, "row %d: %s\n", p.Row, p.Problem.Message)
-	}
-	if late := lateness(done); late != "" && done.Queued > 0 {
-		fmt.Fprintln(out, late)
+	fmt.Fprintf(out, "%s queued; %s\n", quantity.Count(done.Queued, "row"), leftOut(done))
+	if !b.client.daemon && done.Queued > 0 {
+		fmt.Fprintln(b.cmd.ErrOrStderr(), "the daemon is not running; the rows are sent once it starts\nnext: "+environmentOf(b.dir).start())
 	}
 }
 
 // do runs the backfill, or a dry run of it, with a progress bar.
 func (b *backfill) do(dry bool) (engine.Backfilled, error) {
-	resp, err := b.client.stream(b.cmd.Context(), "/api/v1/zaps/"+url.PathEscape(b.zap)+"/backfill", map[string]any{"rows": b.rows, "dry_run": dry})
+	path, in := "/api/v1/zaps/"+url.PathEscape(b.zap)+"/backfill", map[string]any{"rows": b.rows, "dry_run": dry}
+	resp, err := b.client.doWith(b.cmd.Context(), http.MethodPost, path, in, http.Header{"Accept": {"application/x-ndjson"}})
 	if err != nil {
 		return engine.Backfilled{}, err
 	}
 	defer resp.Body.Close()
-	const what = "reading"
 	var bar *progressbar.ProgressBar
 	lines := json.NewDecoder(resp.Body)
 	for {
@@ -161,7 +158,7 @@ func (b *backfill) do(dry bool) (engine.Backfilled, error) {
 			return *line.Done, nil
 		case b.bars && line.Of > 0:
 			if bar == nil {
-				bar = newBar(b.cmd.ErrOrStderr(), line.Of, what)
+				bar = newBar(b.cmd.ErrOrStderr(), line.Of, "reading")
 			}
 			_ = bar.Set(line.Through) // nobody sees a terminal that is gone
 		}
@@ -214,9 +211,4 @@ func finish(bar *progressbar.ProgressBar) {
 		_ = bar.Finish()
 		_ = bar.Exit()
 	}
-}
-
-// stream sends a POST whose response is newline-delimited JSON.
-func (c *client) stream(ctx context.Context, path string, in any) (*http.Response, error) {
-	return c.doWith(ctx, http.MethodPost, path, in, http.Header{"Accept": {"application/x-ndjson"}})
 }

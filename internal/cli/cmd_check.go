@@ -5,11 +5,8 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
-	"os/signal"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,7 +37,7 @@ func newCheckCommand(g *globals) *cobra.Command {
 			"  rowtap check --json            # {file, line, column, message, suggestion}, one mistake per line\n" +
 			"  rowtap check --online --json   # also {account, app, ok, troubles}, {zap, ok, header, troubles}, {target, ok, troubles}",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
+			ctx, stop := interruptible(cmd)
 			defer stop()
 			if filesOnly {
 				if online || effective || strict {
@@ -51,7 +48,7 @@ func newCheckCommand(g *globals) *cobra.Command {
 			if online && effective {
 				return usage(cmd, errors.New("--print and --online cannot be combined"))
 			}
-			plan, err := check(g, checkOptions{strict, effective, time.Now()}, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			plan, err := check(g, strict, effective, cmd.OutOrStdout(), cmd.ErrOrStderr())
 			if err != nil || effective {
 				return err
 			}
@@ -69,24 +66,26 @@ func newCheckCommand(g *globals) *cobra.Command {
 	return cmd
 }
 
-type checkOptions struct {
-	strict    bool // warnings are errors
-	effective bool // print the effective configuration instead of the next runs
-	now       time.Time
+// place is a [config.Pos] in JSON.
+type place struct {
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
 }
 
 // mistake is a diagnostic as check --json prints it.
 type mistake struct {
-	File       string `json:"file"`
-	Line       int    `json:"line"`
-	Column     int    `json:"column"`
+	place
 	Message    string `json:"message"`
 	Suggestion string `json:"suggestion"`
 	Severity   string `json:"severity"` // error, warning or note
 }
 
-// check loads the configuration, prints the results of the offline checks, and returns it.
-func check(g *globals, o checkOptions, out, stderr io.Writer) (*plan.Plan, error) {
+// check loads the configuration, prints the results of the offline checks, and returns it. With
+// strict, warnings are errors. With effective, it prints the effective configuration instead of the
+// next runs.
+func check(g *globals, strict, effective bool, out, stderr io.Writer) (*plan.Plan, error) {
+	now := time.Now()
 	plan, err := loadPlan(g.dir)
 	wrong, isConfig := errors.AsType[config.Diagnostics](err)
 	if err != nil && (!isConfig || !g.json) {
@@ -94,10 +93,10 @@ func check(g *globals, o checkOptions, out, stderr io.Writer) (*plan.Plan, error
 	}
 	var warnings config.Diagnostics
 	if plan != nil {
-		warnings = slices.Concat(plan.Config.Warnings, skippedRuns(plan, o.now), environmentOf(g.dir).unreadable(plan.Config, serviceAccount()))
+		warnings = slices.Concat(plan.Config.Warnings, skippedRuns(plan, now), environmentOf(g.dir).unreadable(plan.Config, serviceAccount()))
 	}
-	refused := len(wrong) > 0 || o.strict && len(warnings) > 0
-	if g.json && (!o.effective || refused) {
+	refused := len(wrong) > 0 || strict && len(warnings) > 0
+	if g.json && (!effective || refused) {
 		if err := printJSON(out, append(mistakes(wrong, "error"), mistakes(warnings, "warning")...)...); err != nil {
 			return nil, err
 		}
@@ -112,10 +111,10 @@ func check(g *globals, o checkOptions, out, stderr io.Writer) (*plan.Plan, error
 	switch {
 	case refused:
 		return nil, strictError(len(warnings), "rowtap check --strict")
-	case o.effective:
+	case effective:
 		return plan, printEffective(plan, g.json, out)
 	}
-	return plan, printPlan(plan, o.now, out)
+	return plan, printPlan(plan, now, out)
 }
 
 // printEffective prints the effective configuration: one YAML document or JSON object per file.
@@ -145,7 +144,7 @@ func printEffective(plan *plan.Plan, asJSON bool, out io.Writer) error {
 func mistakes(ds config.Diagnostics, severity string) []mistake {
 	list := make([]mistake, len(ds))
 	for i, d := range ds {
-		list[i] = mistake{d.File, d.Line, d.Column, d.Message, d.Suggestion, severity}
+		list[i] = mistake{place(d.Pos), d.Message, d.Suggestion, severity}
 	}
 	return list
 }

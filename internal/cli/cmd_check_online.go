@@ -60,9 +60,7 @@ type onlineProperty struct {
 }
 
 type onlineTrouble struct {
-	File    string `json:"file"`
-	Line    int    `json:"line"`
-	Column  int    `json:"column"`
+	place
 	Message string `json:"message"`
 	Hint    string `json:"hint,omitempty"`
 }
@@ -80,7 +78,10 @@ func checkOnline(ctx context.Context, g *globals, p *plan.Plan, bound map[string
 	troubles, warnings := 0, 0
 	accounts := make([]onlineAccount, len(found.Accounts))
 	for i, a := range found.Accounts {
-		accounts[i] = accountAsJSON(a)
+		accounts[i] = onlineAccount{Account: a.Name, App: a.App, OK: a.Err == nil, Email: a.Email}
+		if a.Err != nil {
+			accounts[i].Troubles = []onlineTrouble{onlineTroubleOf(a.Pos, a.Err)}
+		}
 	}
 	if isMirrored(p.Config.State) {
 		accounts = append(accounts, surveyPostgres(ctx, p.Config))
@@ -110,12 +111,12 @@ func checkOnline(ctx context.Context, g *globals, p *plan.Plan, bound map[string
 			v.OK, v.Troubles = false, []onlineTrouble{onlineTroubleOf(n.Pos, err)}
 			troubles++
 		}
-		if err := printEither(g, out, v, func() { printOnlineTarget(out, v) }); err != nil {
+		if err := printEither(g, out, v, func() { printUsable(out, v.Target, "nothing was sent", v.Troubles) }); err != nil {
 			return err
 		}
 	}
 	if troubles > 0 {
-		return &exitError{exitFailed, fmt.Errorf("%s found online\nnext: fix the problems above, then: rowtap check --online", quantity.Count(troubles, "problem"))}
+		return fmt.Errorf("%s found online\nnext: fix the problems above, then: rowtap check --online", quantity.Count(troubles, "problem"))
 	}
 	if strict && warnings > 0 {
 		return strictError(warnings, "rowtap check --online --strict")
@@ -147,28 +148,19 @@ func announce(plan *plan.Plan, stderr io.Writer) {
 }
 
 func onlineTroubleOf(at config.Pos, err error) onlineTrouble {
-	return onlineTrouble{at.File, at.Line, at.Column, err.Error(), hint.Of(err)}
-}
-
-func accountAsJSON(a preview.OnlineAccount) onlineAccount {
-	v := onlineAccount{Account: a.Name, App: a.App, OK: a.Err == nil, Email: a.Email}
-	if a.Err != nil {
-		v.Troubles = []onlineTrouble{onlineTroubleOf(a.Pos, a.Err)}
-	}
-	return v
+	return onlineTrouble{place(at), err.Error(), hint.Of(err)}
 }
 
 // surveyPostgres looks at the database of the state, which stays as it is.
 func surveyPostgres(ctx context.Context, c *config.Config) onlineAccount {
 	v := onlineAccount{Account: c.State.Lease, App: "postgres"}
-	m, err := openMirror(c.State, "")
-	if err == nil {
-		defer m.Close()
-		var found mirror.Survey
-		if found, err = m.Survey(ctx); err == nil {
+	err := onMirror(c.State, func(m *mirror.Mirror) error {
+		found, err := m.Survey(ctx)
+		if err == nil {
 			v.Note, err = surveyed(found)
 		}
-	}
+		return err
+	})
 	if v.OK = err == nil; !v.OK {
 		v.Troubles = []onlineTrouble{onlineTroubleOf(config.Pos{File: filepath.Join(c.Dir, "rowtap.yaml")}, err)}
 	}
@@ -199,7 +191,7 @@ func onlineZapAsJSON(z preview.OnlineZap) onlineZap {
 	}
 	if n, ok := plan.Renamed(r.Trigger, z.Worksheet.Title); ok && z.Err == nil {
 		at := r.Trigger.Worksheet.Pos
-		v.Renamed = &onlineTrouble{at.File, at.Line, at.Column, n.Text, n.Hint}
+		v.Renamed = &onlineTrouble{place(at), n.Text, n.Hint}
 	}
 	switch {
 	case z.NotLooked:
@@ -209,15 +201,15 @@ func onlineZapAsJSON(z preview.OnlineZap) onlineZap {
 	}
 	const hint = "correct the header in the sheet or the zap file"
 	for _, m := range z.Missing {
-		at := m.Pos
+		at := place(m.Pos)
 		m.Pos = config.Pos{}
-		v.Troubles = append(v.Troubles, onlineTrouble{at.File, at.Line, at.Column, m.String(), hint})
+		v.Troubles = append(v.Troubles, onlineTrouble{at, m.String(), hint})
 	}
 	slices.SortStableFunc(v.Troubles, func(a, b onlineTrouble) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
 	for _, w := range z.Warnings {
-		v.Warnings = append(v.Warnings, onlineTrouble{w.File, w.Line, w.Column, w.Message, w.Suggestion})
+		v.Warnings = append(v.Warnings, onlineTrouble{place(w.Pos), w.Message, w.Suggestion})
 	}
 	for _, name := range z.Header.Names() {
 		if name != "" {
@@ -240,26 +232,24 @@ func printOnlineAccount(out io.Writer, v onlineAccount) {
 	if v.App == "postgres" {
 		name = "PostgreSQL (lease " + v.Account + ")"
 	}
+	note := v.Note
+	if v.Email != "" {
+		note = "share spreadsheets with " + v.Email
+	}
+	printUsable(out, name, note, v.Troubles)
+}
+
+// printUsable prints whether an account or a target can be used, with a note if it can.
+func printUsable(out io.Writer, name, note string, troubles []onlineTrouble) {
 	switch {
-	case !v.OK:
+	case len(troubles) > 0:
 		fmt.Fprintf(out, "%s: not usable\n", name)
-		printTroubles(out, v.Troubles)
-	case v.Note != "":
-		fmt.Fprintf(out, "%s: OK; %s\n", name, v.Note)
-	case v.Email != "":
-		fmt.Fprintf(out, "%s: OK; share spreadsheets with %s\n", name, v.Email)
+		printTroubles(out, troubles)
+	case note != "":
+		fmt.Fprintf(out, "%s: OK; %s\n", name, note)
 	default:
 		fmt.Fprintf(out, "%s: OK\n", name)
 	}
-}
-
-func printOnlineTarget(out io.Writer, v onlineTarget) {
-	if v.OK {
-		fmt.Fprintf(out, "%s: OK; nothing was sent\n", v.Target)
-		return
-	}
-	fmt.Fprintf(out, "%s: not usable\n", v.Target)
-	printTroubles(out, v.Troubles)
 }
 
 func printOnlineZap(out io.Writer, r *plan.Recipe, v onlineZap) {
@@ -297,7 +287,7 @@ func printOnlineZap(out io.Writer, r *plan.Recipe, v onlineZap) {
 // printTroubles prints problems. A hint that consecutive problems share is printed once.
 func printTroubles(out io.Writer, troubles []onlineTrouble) {
 	for i, t := range troubles {
-		at := config.Pos{File: t.File, Line: t.Line, Column: t.Column}.String()
+		at := config.Pos(t.place).String()
 		fmt.Fprintln(out, indented(strings.TrimPrefix(at+": ", ": ")+t.Message, "  "))
 		if t.Hint != "" && (i+1 == len(troubles) || troubles[i+1].Hint != t.Hint) {
 			fmt.Fprintln(out, indented("next: "+t.Hint, "    "))

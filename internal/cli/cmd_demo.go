@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -33,7 +31,7 @@ func newDemoCommand() *cobra.Command {
 			"records that arrive at CleverTap. It needs no accounts and no network. All data is removed when it ends.",
 		Example: "  rowtap demo\n  rowtap demo --csv signups.csv   # your own rows; append lines to the file to see them sent",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
+			ctx, stop := interruptible(cmd)
 			defer stop()
 			context.AfterFunc(ctx, stop)
 			return demo(ctx, o, cmd.OutOrStdout(), cmd.ErrOrStderr())

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -185,7 +186,7 @@ func (n *newZap) run(ctx context.Context, out io.Writer) error {
 		n.showRecord(recipe)
 		write, err := n.ask.yes("Write " + n.path + "?")
 		if err != nil {
-			return n.unanswered(err)
+			return err
 		}
 		if !write {
 			fmt.Fprintln(n.stderr, "nothing was written")
@@ -236,15 +237,10 @@ func (n *newZap) readAccounts(context.Context) (err error) {
 func (n *newZap) account(flag, given, what string, names []string) (string, error) {
 	switch {
 	case given != "":
-		for _, name := range names {
-			if name == given {
-				return name, nil
-			}
+		if slices.Contains(names, given) {
+			return given, nil
 		}
-		err := fmt.Errorf("--%s: rowtap.yaml has no %s %q", flag, what, given)
-		if near := config.Nearest(given, names); near != "" {
-			err = fmt.Errorf("%w; did you mean %q?", err, near)
-		}
+		err := didYouMean(fmt.Errorf("--%s: rowtap.yaml has no %s %q", flag, what, given), given, names)
 		return "", n.wrongFlag(err, fmt.Sprintf("rowtap new --%s %s", flag, strings.Join(names, "|")))
 	case len(names) == 1:
 		return names[0], nil
@@ -253,7 +249,7 @@ func (n *newZap) account(flag, given, what string, names []string) (string, erro
 	}
 	i, err := n.ask.choose(what, names, -1)
 	if err != nil {
-		return "", n.unanswered(err)
+		return "", err
 	}
 	return names[i], nil
 }
@@ -261,11 +257,6 @@ func (n *newZap) account(flag, given, what string, names []string) (string, erro
 // wrongFlag returns the usage error of a wrong or missing flag.
 func (n *newZap) wrongFlag(err error, next string) error {
 	return &exitError{exitUsage, fmt.Errorf("%w\nnext: %s", err, next)}
-}
-
-// unanswered adds a hint to the error of a question.
-func (n *newZap) unanswered(err error) error {
-	return fmt.Errorf("%w\nnext: rowtap new --help, for flags that answer the questions", err)
 }
 
 // chooseAction chooses the action and its account.
@@ -278,7 +269,7 @@ func (n *newZap) chooseAction(context.Context) error {
 			n.file.EventName, err = n.ask.line("Name of the event", "", checkEventName)
 		}
 		if err != nil {
-			return n.unanswered(err)
+			return err
 		}
 	}
 	n.file.CleverTapAccount, err = n.account("clevertap-account", n.clevertap, "CleverTap account", sortedNames(n.plan.Config.CleverTapAccounts))

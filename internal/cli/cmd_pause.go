@@ -42,7 +42,7 @@ func newPauseCommand(g *globals) *cobra.Command {
 				if lasting > 0 {
 					body["for"] = lasting.String()
 				}
-				return eachZap(cmd, g, c, names, "pause", body)
+				return eachZap(cmd, c, names, "pause", body, showState(cmd, g))
 			})
 		},
 	}
@@ -90,29 +90,12 @@ type zapDone struct {
 	ResumeAt *time.Time `json:"resume_at,omitempty"`
 }
 
-// eachZap posts an action for each zap, and prints the results. A zap that fails does not keep the
-// others from theirs; the error is that of the first one.
-func eachZap(cmd *cobra.Command, g *globals, c *client, names []string, verb string, body any) error {
+// showState returns the function that prints the result of a pause or a resume.
+func showState(cmd *cobra.Command, g *globals) func(string, zapDone) error {
 	out := cmd.OutOrStdout()
-	if len(names) == 0 {
-		fmt.Fprintln(cmd.ErrOrStderr(), "no zap to "+verb)
-		return nil
-	}
-	var failed error
-	for _, name := range names {
-		var done zapDone
-		if err := c.post(cmd.Context(), "/api/v1/zaps/"+url.PathEscape(name)+"/"+verb, body, &done); err != nil {
-			if failed != nil {
-				fmt.Fprintln(cmd.ErrOrStderr(), err)
-			}
-			failed = cmp.Or(failed, err)
-			continue
-		}
+	return func(_ string, done zapDone) error {
 		if g.json {
-			if err := printJSON(out, done); err != nil {
-				return err
-			}
-			continue
+			return printJSON(out, done)
 		}
 		text := fmt.Sprintf("%s is %s", done.Zap, done.State)
 		switch {
@@ -121,7 +104,29 @@ func eachZap(cmd *cobra.Command, g *globals, c *client, names []string, verb str
 		case done.ResumeAt != nil:
 			text += " until " + g.clock(out).shown(done.ResumeAt)
 		}
-		if _, err := fmt.Fprintln(out, text); err != nil {
+		_, err := fmt.Fprintln(out, text)
+		return err
+	}
+}
+
+// eachZap posts an action for each zap, one after the other, and shows the results. A zap that fails
+// does not keep the others from theirs; the error is that of the first one.
+func eachZap[T any](cmd *cobra.Command, c *client, names []string, verb string, body any, show func(name string, done T) error) error {
+	if len(names) == 0 {
+		fmt.Fprintln(cmd.ErrOrStderr(), "no zap to "+verb)
+		return nil
+	}
+	var failed error
+	for _, name := range names {
+		var done T
+		if err := c.post(cmd.Context(), "/api/v1/zaps/"+url.PathEscape(name)+"/"+verb, body, &done); err != nil {
+			if failed != nil {
+				fmt.Fprintln(cmd.ErrOrStderr(), err)
+			}
+			failed = cmp.Or(failed, err)
+			continue
+		}
+		if err := show(name, done); err != nil {
 			return err
 		}
 	}

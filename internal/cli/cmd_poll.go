@@ -1,10 +1,8 @@
 package cli
 
 import (
-	"cmp"
 	"fmt"
 	"io"
-	"net/url"
 
 	"github.com/spf13/cobra"
 
@@ -31,46 +29,25 @@ func newPollCommand(g *globals) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return pollEach(cmd, g, c, names)
+				return eachZap(cmd, c, names, "poll", nil, func(name string, report engine.PollReport) error {
+					if g.json {
+						return printJSON(cmd.OutOrStdout(), struct {
+							Zap string `json:"zap"`
+							engine.PollReport
+						}{name, report})
+					}
+					prefix := ""
+					if len(names) > 1 {
+						prefix = name + ": "
+					}
+					printPoll(cmd.OutOrStdout(), prefix, report)
+					return nil
+				})
 			})
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "poll all zaps")
 	return cmd
-}
-
-// pollEach polls zaps one after the other. The error is that of the first one that fails.
-func pollEach(cmd *cobra.Command, g *globals, c *client, names []string) error {
-	if len(names) == 0 {
-		fmt.Fprintln(cmd.ErrOrStderr(), "no zap to poll")
-		return nil
-	}
-	var failed error
-	for _, name := range names {
-		var report engine.PollReport
-		if err := c.post(cmd.Context(), "/api/v1/zaps/"+url.PathEscape(name)+"/poll", nil, &report); err != nil {
-			if failed != nil {
-				fmt.Fprintln(cmd.ErrOrStderr(), err)
-			}
-			failed = cmp.Or(failed, err)
-			continue
-		}
-		if g.json {
-			if err := printJSON(cmd.OutOrStdout(), struct {
-				Zap string `json:"zap"`
-				engine.PollReport
-			}{name, report}); err != nil {
-				return err
-			}
-			continue
-		}
-		prefix := ""
-		if len(names) > 1 {
-			prefix = name + ": "
-		}
-		printPoll(cmd.OutOrStdout(), prefix, report)
-	}
-	return failed
 }
 
 func printPoll(out io.Writer, prefix string, report engine.PollReport) {

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -40,7 +39,7 @@ func newReloadCommand(g *globals) *cobra.Command {
 				Warnings config.Diagnostics `json:"warnings,omitempty"`
 				Frozen   []string           `json:"frozen_secrets,omitempty"` // the service's copies, made at its start
 			}
-			if err := errors.Join(c.post(cmd.Context(), "/api/v1/reload", nil, &done), c.close()); err != nil {
+			if err := c.post(cmd.Context(), "/api/v1/reload", nil, &done); err != nil {
 				return err
 			}
 			noteSecrets(cmd.ErrOrStderr(), done.Frozen, serviceCredentials)

@@ -46,7 +46,7 @@ func newResumeCommand(g *globals) *cobra.Command {
 					names, restored = append(names, restored...), nil
 				}
 				if len(names) > 0 || len(restored) == 0 {
-					err = eachZap(cmd, g, c, names, "resume", map[string]bool{"skip": skip})
+					err = eachZap(cmd, c, names, "resume", map[string]bool{"skip": skip}, showState(cmd, g))
 				}
 				if err == nil && len(restored) > 0 && !interactive(cmd.InOrStdin()) {
 					err = fmt.Errorf("still paused, because restored from a backup: %s\nnext: rowtap resume --all --yes (continues from the backup), or: "+

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/signal"
 	"syscall"
 	"time"
@@ -32,7 +31,7 @@ func newRunCommand(g *globals) *cobra.Command {
 			"read at all, only health and metrics are served, at $ROWTAP_LISTEN or else at the last address.",
 		Example: "  rowtap run --config /etc/rowtap\n  rowtap run --once   # poll every enabled zap now, deliver, exit\n  rowtap run --watch  # in a container: load a changed ConfigMap automatically",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
+			ctx, stop := interruptible(cmd)
 			defer stop()
 			context.AfterFunc(ctx, stop) // a second signal ends the process at once
 			if once && watch {
@@ -174,11 +173,11 @@ func runOnce(ctx context.Context, g *globals, out, logTo io.Writer) (err error) 
 	}
 	switch {
 	case s.Failed > 0:
-		return &exitError{exitFailed, fmt.Errorf("%s failed\nnext: rowtap history --state failed", quantity.Count(s.Failed, "row"))}
+		return fmt.Errorf("%s failed\nnext: rowtap history --state failed", quantity.Count(s.Failed, "row"))
 	case s.Blocked > 0:
-		return &exitError{exitFailed, fmt.Errorf("%s blocked; the log above has the reasons\nnext: rowtap status", quantity.Count(s.Blocked, "zap"))}
+		return fmt.Errorf("%s blocked; the log above has the reasons\nnext: rowtap status", quantity.Count(s.Blocked, "zap"))
 	case s.StillQueued > 0:
-		return &exitError{exitFailed, fmt.Errorf("%s could not be delivered and stay queued; the log above has the reasons\nnext: rowtap run --once", quantity.Count(s.StillQueued, "row"))}
+		return fmt.Errorf("%s could not be delivered and stay queued; the log above has the reasons\nnext: rowtap run --once", quantity.Count(s.StillQueued, "row"))
 	}
 	return nil
 }

@@ -8,10 +8,8 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strconv"
-	"syscall"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -33,7 +31,7 @@ func newSandboxCommand() *cobra.Command {
 			"this machine.",
 		Example: "  rowtap sandbox --key google.json\n  rowtap sandbox --listen 127.0.0.1:9400",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
+			ctx, stop := interruptible(cmd)
 			defer stop()
 			s, err := sandbox.New(sandbox.Options{AccountID: o.accountID, Passcode: o.passcode, ReadsPerMinute: o.reads, Page: true})
 			if err != nil {
@@ -124,23 +122,14 @@ func writeKey(s *sandbox.Sandbox, base, path string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("write the sandbox's key: %w\nnext: choose another file for --key", err)
-	}
-	write := os.O_WRONLY | os.O_CREATE | os.O_EXCL
 	old, err := os.ReadFile(path)
 	switch {
-	case err == nil && sandbox.IsKey(old):
-		write = os.O_WRONLY | os.O_TRUNC
-	case err == nil:
-		return fmt.Errorf("write the sandbox's key: %s exists and is not the key of a sandbox\nnext: choose another file for --key", path)
-	case !errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("write the sandbox's key: %w\nnext: choose another file for --key", err)
-	}
-	f, err := os.OpenFile(path, write, 0o600)
-	if err == nil {
-		_, err = f.Write(key)
-		err = errors.Join(err, f.Close())
+	case err == nil && !sandbox.IsKey(old):
+		err = fmt.Errorf("%s exists and is not the key of a sandbox", path)
+	case err == nil || errors.Is(err, fs.ErrNotExist):
+		if err = os.MkdirAll(filepath.Dir(path), 0o700); err == nil {
+			err = os.WriteFile(path, key, 0o600)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("write the sandbox's key: %w\nnext: choose another file for --key", err)

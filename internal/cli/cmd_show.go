@@ -68,7 +68,7 @@ func show(ctx context.Context, c *client, g *globals, path string, out io.Writer
 		fmt.Fprintln(out, "           shadow mode: validated by CleverTap, not stored")
 	}
 	for _, e := range d.Errors {
-		fmt.Fprintf(out, "error      %s\n", printable(noteOf(api.Delivery{Error: &e})))
+		fmt.Fprintf(out, "error      %s\n", printable(e.Text()))
 		if e.Hint != "" {
 			fmt.Fprintf(out, "next       %s\n", e.Hint)
 		}
@@ -94,7 +94,7 @@ func show(ctx context.Context, c *client, g *globals, path string, out io.Writer
 	case d.Unmapped != nil:
 		fmt.Fprintln(out)
 		for _, e := range d.AllUnmapped {
-			fmt.Fprintf(out, "record by the current mapping: none: %s\n", noteOf(api.Delivery{Error: &e}))
+			fmt.Fprintf(out, "record by the current mapping: none: %s\n", e.Text())
 		}
 	case !hasRecord(d.Record):
 		fmt.Fprint(out, "\nrecord by the current mapping: none: the filter skips the row\n")

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -20,19 +19,10 @@ func newStateCommand(g *globals) *cobra.Command {
 		Use:     "state",
 		Short:   "Check, back up, restore and move the state",
 		Example: "  rowtap state check\n  rowtap state backup /var/backups/rowtap.db",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return cmd.Help()
-			}
-			return unknownCommand(cmd, args[0])
-		},
+		RunE:    helpOrUnknown,
 	}
-	for _, c := range []*cobra.Command{
-		newStateCheckCommand(g), newStateBackupCommand(g), newStateRestoreCommand(g), newStateCompactCommand(g), newStateRenameCommand(g),
-		newStateMigrateCommand(g), newStateHandoverCommand(g),
-	} {
-		cmd.AddCommand(withUsageErrors(c))
-	}
+	cmd.AddCommand(newStateCheckCommand(g), newStateBackupCommand(g), newStateRestoreCommand(g), newStateCompactCommand(g), newStateRenameCommand(g),
+		newStateMigrateCommand(g), newStateHandoverCommand(g))
 	return cmd
 }
 
@@ -67,7 +57,7 @@ func requireStopped(ctx context.Context, g *globals, again string) (*config.Loca
 		if err := c.get(ctx, "/api/v1/status", &struct{}{}); unprovenHint(err) != "" {
 			return nil, err
 		}
-		return nil, errors.Join(fmt.Errorf("the daemon is running and has the state file open\nnext: systemctl stop rowtap, then: %s", again), c.close())
+		return nil, fmt.Errorf("the daemon is running and has the state file open\nnext: systemctl stop rowtap, then: %s", again)
 	}
 	return loadState(g)
 }

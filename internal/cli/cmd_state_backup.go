@@ -95,13 +95,13 @@ func copyState(ctx context.Context, g *globals, w io.Writer) error {
 	}
 	resp, err := c.do(ctx, http.MethodGet, "/api/v1/state/backup", nil)
 	if err != nil {
-		return errors.Join(err, c.close())
+		return err
 	}
 	defer resp.Body.Close()
 	if _, err := io.Copy(w, resp.Body); err != nil {
-		return errors.Join(fmt.Errorf("the copy from the daemon ended early: %w\nnext: check the disk space, then the daemon's log: journalctl -u rowtap -n 20", err), c.close())
+		return fmt.Errorf("the copy from the daemon ended early: %w\nnext: check the disk space, then the daemon's log: journalctl -u rowtap -n 20", err)
 	}
-	return c.close()
+	return nil
 }
 
 func copyStateFile(ctx context.Context, g *globals, w io.Writer) error {

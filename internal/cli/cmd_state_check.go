@@ -41,7 +41,7 @@ func checkState(ctx context.Context, g *globals, args []string) (path string, ch
 		}
 		if c != nil {
 			err := c.get(ctx, "/api/v1/state/check", &check)
-			return "the daemon's state file", check, errors.Join(err, c.close())
+			return "the daemon's state file", check, err
 		}
 		local, err := loadLocal(g)
 		if err != nil {
@@ -63,21 +63,16 @@ func checkState(ctx context.Context, g *globals, args []string) (path string, ch
 
 func printStateCheck(cmd *cobra.Command, g *globals, path string, check api.StateCheck) error {
 	out := cmd.OutOrStdout()
-	if g.json {
-		if err := printJSON(out, check); err != nil {
-			return err
-		}
-	}
-	if check.Sound {
-		if !g.json {
+	err := printEither(g, out, check, func() {
+		if check.Sound {
 			fmt.Fprintf(out, "%s: OK, %s, every page and value read\n", path, quantity.Count(check.Zaps, "zap"))
 		}
-		return nil
-	}
-	if !g.json {
 		for _, d := range check.Damage {
 			fmt.Fprintln(out, d.Text)
 		}
+	})
+	if err != nil || check.Sound {
+		return err
 	}
 	return fmt.Errorf("%s is damaged: %s\n"+
 		"next: systemctl stop rowtap, copy the file elsewhere, then: rowtap state restore BACKUP\n"+

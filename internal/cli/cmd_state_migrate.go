@@ -63,12 +63,8 @@ func migrateTo(cmd *cobra.Command, g *globals, p *plan.Plan) error {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("no state file %s\nnext: correct state.path in rowtap.yaml", path)
 	}
-	l, err := ledger.OpenCache(ledger.Options{Path: path})
+	position, err := sendState(cmd.Context(), p.Config.State, false)
 	if err != nil {
-		return err
-	}
-	position, err := sendState(cmd.Context(), p.Config.State, l, false)
-	if err := errors.Join(err, l.Close()); err != nil {
 		return err
 	}
 	if g.json {

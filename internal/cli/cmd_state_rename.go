@@ -45,7 +45,6 @@ func renameZap(cmd *cobra.Command, g *globals, oldName, newName string) error {
 	}
 	if c != nil {
 		err = c.post(cmd.Context(), "/api/v1/state/rename", map[string]string{"from": oldName, "to": newName}, &done)
-		err = errors.Join(err, c.close())
 	} else {
 		done.Configured, err = renameInFile(cmd.Context(), g, oldName, newName)
 	}

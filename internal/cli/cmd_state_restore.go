@@ -52,7 +52,7 @@ func restore(cmd *cobra.Command, g *globals, state config.State, from string) er
 	}
 	done, err := ledger.Restore(cmd.Context(), path, from, time.Now())
 	if err == nil && isMirrored(state) {
-		err = restoreMirrored(cmd.Context(), state)
+		_, err = sendState(cmd.Context(), state, true)
 	}
 	if errors.Is(err, ledger.ErrCorrupt) {
 		err = fmt.Errorf("%w; the state file is unchanged\nnext: choose another backup (for the damage in this one: rowtap state check %s)", err, from)

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -67,6 +66,18 @@ func shownState(z engine.ZapStatus, daemon bool) string {
 	return state
 }
 
+// outcomes returns the cells of a table for sent, validated, skipped, failed and held rows; the
+// validated ones only in a table with zaps in shadow mode.
+func outcomes[T any](shadow bool, of ...T) []string {
+	var cells []string
+	for i, v := range of {
+		if i != 1 || shadow {
+			cells = append(cells, fmt.Sprint(v))
+		}
+	}
+	return cells
+}
+
 // printStatus prints the status. since is that of the flag, from now.
 func printStatus(ctx context.Context, c *client, g *globals, since string, out, stderr io.Writer) error {
 	from, err := engine.ParseTime(since, time.Now())
@@ -95,18 +106,10 @@ func printStatus(ctx context.Context, c *client, g *globals, since string, out, 
 	shadow := slices.ContainsFunc(st.Zaps, func(z engine.ZapStatus) bool { return z.Shadow || z.Validated > 0 })
 	rows := make([][]string, len(st.Zaps))
 	for i, z := range st.Zaps {
-		n := func(v int64) string { return fmt.Sprint(v) }
-		rows[i] = []string{z.Zap, shownState(z, c.daemon), at.shown(z.LastPoll), at.shown(z.NextPoll), n(z.Waiting), n(z.Queued), n(z.Sent)}
-		if shadow {
-			rows[i] = append(rows[i], n(z.Validated))
-		}
-		rows[i] = append(rows[i], n(z.Skipped), n(z.Failed), n(z.Held), oneLine(at.text(z.Reason), 60))
+		rows[i] = slices.Concat([]string{z.Zap, shownState(z, c.daemon), at.shown(z.LastPoll), at.shown(z.NextPoll), fmt.Sprint(z.Waiting), fmt.Sprint(z.Queued)},
+			outcomes(shadow, z.Sent, z.Validated, z.Skipped, z.Failed, z.Held), []string{oneLine(at.text(z.Reason), 60)})
 	}
-	header := []string{"ZAP", "STATE", "LAST POLL", "NEXT POLL", "WAITING", "QUEUED", "SENT"}
-	if shadow {
-		header = append(header, "VALIDATED")
-	}
-	header = append(header, "SKIPPED", "FAILED", "HELD", "REASON")
+	header := slices.Concat([]string{"ZAP", "STATE", "LAST POLL", "NEXT POLL", "WAITING", "QUEUED"}, outcomes(shadow, "SENT", "VALIDATED", "SKIPPED", "FAILED", "HELD"), []string{"REASON"})
 	if err := printTable(out, header, rows); err != nil {
 		return err
 	}
@@ -118,9 +121,7 @@ func printStatus(ctx context.Context, c *client, g *globals, since string, out, 
 	}
 	for _, n := range st.Notes {
 		fmt.Fprintf(stderr, "\n%s\n", n.Text)
-		if n.Hint != "" {
-			fmt.Fprintf(stderr, "next: %s\n", n.Hint)
-		}
+		printNext(stderr, n.Hint)
 	}
 	for _, a := range st.Accounts {
 		if a.Quota > 0 {
@@ -131,9 +132,7 @@ func printStatus(ctx context.Context, c *client, g *globals, since string, out, 
 	for _, z := range st.Zaps {
 		if z.Reason != "" && z.State == engine.NeedsHand {
 			fmt.Fprintf(stderr, "\n%s: %s\n", z.Zap, at.text(z.Reason))
-			if z.Hint != "" {
-				fmt.Fprintf(stderr, "next: %s\n", z.Hint)
-			}
+			printNext(stderr, z.Hint)
 		}
 		if notes := z.Notes(); len(notes) > 0 {
 			fmt.Fprintln(stderr)
@@ -150,9 +149,7 @@ func printStatus(ctx context.Context, c *client, g *globals, since string, out, 
 			if a.RetryAt != nil {
 				fmt.Fprintf(stderr, "next attempt at %s\n", at.shown(a.RetryAt))
 			}
-			if a.Hint != "" {
-				fmt.Fprintf(stderr, "next: %s\n", a.Hint)
-			}
+			printNext(stderr, a.Hint)
 		}
 	}
 	return nil
@@ -162,17 +159,9 @@ func printStatus(ctx context.Context, c *client, g *globals, since string, out, 
 func printCounts(out, stderr io.Writer, at clock, st engine.Status, daemon bool) error {
 	shadow := st.Total.Validated > 0
 	line := func(name, state string, t engine.Tally) []string {
-		cells := []string{name, state, strconv.FormatInt(t.Sent, 10)}
-		if shadow {
-			cells = append(cells, strconv.FormatInt(t.Validated, 10))
-		}
-		return append(cells, strconv.FormatInt(t.Skipped, 10), strconv.FormatInt(t.Failed, 10), strconv.FormatInt(t.Held, 10))
+		return append([]string{name, state}, outcomes(shadow, t.Sent, t.Validated, t.Skipped, t.Failed, t.Held)...)
 	}
-	header := []string{"ZAP", "STATE", "SENT"}
-	if shadow {
-		header = append(header, "VALIDATED")
-	}
-	header = append(header, "SKIPPED", "FAILED", "HELD")
+	header := append([]string{"ZAP", "STATE"}, outcomes(shadow, "SENT", "VALIDATED", "SKIPPED", "FAILED", "HELD")...)
 	var rows [][]string
 	for _, z := range st.Zaps {
 		rows = append(rows, line(z.Zap, shownState(z, daemon), z.Since.Tally))

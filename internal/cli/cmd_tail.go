@@ -9,11 +9,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
-	"os/signal"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -37,7 +34,7 @@ func newTailCommand(g *globals) *cobra.Command {
 			if err := wanted.UnmarshalText([]byte(state)); err != nil {
 				return usage(cmd, err)
 			}
-			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
+			ctx, stop := interruptible(cmd)
 			defer stop()
 			t := tail{state: state, json: g.json, clock: g.clock(cmd.OutOrStdout()), out: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
 			if len(args) > 0 {
@@ -174,7 +171,8 @@ func (t tail) missing(n uint64) {
 
 // tokenRefused reports whether the daemon refused the token, or did not prove that it knows it.
 func tokenRefused(err error) bool {
-	return unprovenHint(err) != "" || errors.Is(err, errUnauthorized)
+	_, refused := errors.AsType[*unauthorizedError](err)
+	return refused || unprovenHint(err) != ""
 }
 
 func (t tail) line(ev api.EventLine) error {
@@ -189,10 +187,7 @@ func (t tail) line(ev api.EventLine) error {
 		row = fmt.Sprintf("row %d", ev.Row)
 	}
 	if e := ev.Error; e != nil {
-		text = e.Message
-		if e.Code != nil {
-			text = fmt.Sprintf("%v: %s", e.Code, text)
-		}
+		text = e.Text()
 	}
 	parts := []string{t.clock.shown(&ev.At), paintedState(t.out, ev.State, 9), ev.ID, row, oneLine(t.clock.text(text), 200)}
 	_, err := fmt.Fprintln(t.out, strings.TrimRight(strings.Join(parts, "  "), " "))

@@ -7,10 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,7 +37,7 @@ func newTestActionCommand(g *globals) *cobra.Command {
 			if cmd.Flags().Changed("row") && t.number < 1 {
 				return usage(cmd, fmt.Errorf("--row %d: sheet rows are numbered from 1", t.number))
 			}
-			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
+			ctx, stop := interruptible(cmd)
 			defer stop()
 			plan, r, err := planOf(g, args[0])
 			if err != nil {

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -54,22 +53,12 @@ func newTestCasesCommand(g *globals) *cobra.Command {
 
 // caseResult is a case as test cases --json prints it.
 type caseResult struct {
-	Zap         string       `json:"zap"`
-	Case        int          `json:"case"` // from 1, in the order of the file
-	File        string       `json:"file"`
-	Line        int          `json:"line"`
-	Column      int          `json:"column"`
-	Pass        bool         `json:"pass"`
-	Differences []difference `json:"differences,omitempty"`
-	Notes       []mistake    `json:"notes,omitempty"`
-}
-
-type difference struct {
-	Action   string          `json:"action,omitempty"`
-	Path     string          `json:"path,omitempty"`
-	Message  string          `json:"message"`
-	Expected json.RawMessage `json:"expected,omitempty"`
-	Got      json.RawMessage `json:"got,omitempty"`
+	Zap  string `json:"zap"`
+	Case int    `json:"case"` // from 1, in the order of the file
+	place
+	Pass        bool                 `json:"pass"`
+	Differences []mapping.Difference `json:"differences,omitempty"`
+	Notes       []mistake            `json:"notes,omitempty"`
 }
 
 // testCases runs the tests of zaps, and prints the results.
@@ -88,7 +77,8 @@ func testCases(g *globals, recipes []*plan.Recipe, out, stderr io.Writer) error 
 				wrong++
 			}
 			if g.json {
-				if err := printJSON(out, caseAsJSON(r.Name, i+1, c.Pos, result)); err != nil {
+				v := caseResult{r.Name, i + 1, place(c.Pos), len(result.Differences) == 0, result.Differences, mistakes(result.Notes, "warning")}
+				if err := printJSON(out, v); err != nil {
 					return err
 				}
 			} else if len(result.Differences) > 0 {
@@ -108,18 +98,9 @@ func testCases(g *globals, recipes []*plan.Recipe, out, stderr io.Writer) error 
 		}
 	}
 	if failed > 0 {
-		return &exitError{exitFailed, fmt.Errorf("%d of %s failed\nnext: correct the mapping or the cases, then: rowtap test cases", failed, quantity.Count(ran, "case"))}
+		return fmt.Errorf("%d of %s failed\nnext: correct the mapping or the cases, then: rowtap test cases", failed, quantity.Count(ran, "case"))
 	}
 	return nil
-}
-
-func caseAsJSON(zap string, number int, at config.Pos, result mapping.CaseResult) caseResult {
-	v := caseResult{Zap: zap, Case: number, File: at.File, Line: at.Line, Column: at.Column, Pass: len(result.Differences) == 0}
-	for _, d := range result.Differences {
-		v.Differences = append(v.Differences, difference{d.Action, d.Path, d.Message, d.Want, d.Got})
-	}
-	v.Notes = mistakes(result.Notes, "warning")
-	return v
 }
 
 // printCase prints the differences of a failed case, with the action if the zap has several.

@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/hint"
 	"github.com/rowtap/rowtap/internal/mapping"
 	"github.com/rowtap/rowtap/internal/plan"
@@ -21,16 +20,9 @@ func newTestCommand(g *globals) *cobra.Command {
 		Use:     "test",
 		Short:   "Try a zap: its test cases, trigger and actions",
 		Example: "  rowtap test cases\n  rowtap test trigger webinar-signups\n  rowtap test action webinar-signups",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return cmd.Help()
-			}
-			return unknownCommand(cmd, args[0])
-		},
+		RunE:    helpOrUnknown,
 	}
-	for _, c := range []*cobra.Command{newTestCasesCommand(g), newTestTriggerCommand(g), newTestActionCommand(g)} {
-		cmd.AddCommand(withUsageErrors(c))
-	}
+	cmd.AddCommand(newTestCasesCommand(g), newTestTriggerCommand(g), newTestActionCommand(g))
 	return cmd
 }
 
@@ -43,10 +35,7 @@ func recipeNamed(plan *plan.Plan, name string) (*plan.Recipe, error) {
 	for i, r := range plan.Recipes {
 		names[i] = r.Name
 	}
-	err := fmt.Errorf("the configuration has no zap %q", name)
-	if near := config.Nearest(name, names); near != "" {
-		err = fmt.Errorf("%w; did you mean %q?", err, near)
-	}
+	err := didYouMean(fmt.Errorf("the configuration has no zap %q", name), name, names)
 	return nil, &exitError{exitUsage, fmt.Errorf("%w\nnext: rowtap check", err)}
 }
 

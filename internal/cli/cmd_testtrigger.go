@@ -5,11 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -32,7 +29,7 @@ func newTestTriggerCommand(g *globals) *cobra.Command {
 			if limit < 1 || limit > mostSampled {
 				return usage(cmd, fmt.Errorf("--limit %d: expected a number of rows from 1 to %d", limit, mostSampled))
 			}
-			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
+			ctx, stop := interruptible(cmd)
 			defer stop()
 			plan, r, err := planOf(g, args[0])
 			if err != nil {

@@ -29,9 +29,7 @@ func newWhyCommand(g *globals) *cobra.Command {
 					return printJSON(cmd.OutOrStdout(), why)
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), "row %d: %s\n", why.Row, g.clock(cmd.OutOrStdout()).text(why.Reason))
-				if why.Next != "" {
-					fmt.Fprintf(cmd.ErrOrStderr(), "next: %s\n", why.Next)
-				}
+				printNext(cmd.ErrOrStderr(), why.Next)
 				return nil
 			})
 		},

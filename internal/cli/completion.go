@@ -26,29 +26,25 @@ func addCompletion(cmd *cobra.Command, g *globals) {
 			return config.ZapNames(g.dir), cobra.ShellCompDirectiveNoFileComp
 		}
 	}
-	for name, values := range map[string][]string{
-		"state":   ledger.StateNames(),
-		"start":   {"now", "beginning"},
-		"account": nil, "clevertap-account": nil, "like": nil,
+	accounts := func() *config.Config {
+		plan, err := loadAccounts(g.dir)
+		if err != nil {
+			return &config.Config{}
+		}
+		return plan.Config
+	}
+	for name, values := range map[string]func() []string{
+		"state":             ledger.StateNames,
+		"start":             func() []string { return []string{"now", "beginning"} },
+		"like":              func() []string { return config.ZapNames(g.dir) },
+		"account":           func() []string { return sortedNames(accounts().GoogleAccounts) },
+		"clevertap-account": func() []string { return sortedNames(accounts().CleverTapAccounts) },
 	} {
 		if cmd.Flags().Lookup(name) == nil || cmd.HasSubCommands() {
 			continue
 		}
 		err := cmd.RegisterFlagCompletionFunc(name, func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			switch {
-			case values != nil:
-				return values, cobra.ShellCompDirectiveNoFileComp
-			case name == "like":
-				return config.ZapNames(g.dir), cobra.ShellCompDirectiveNoFileComp
-			}
-			plan, err := loadAccounts(g.dir)
-			if err != nil {
-				return nil, cobra.ShellCompDirectiveNoFileComp
-			}
-			if name == "account" {
-				return sortedNames(plan.Config.GoogleAccounts), cobra.ShellCompDirectiveNoFileComp
-			}
-			return sortedNames(plan.Config.CleverTapAccounts), cobra.ShellCompDirectiveNoFileComp
+			return values(), cobra.ShellCompDirectiveNoFileComp
 		})
 		if err != nil {
 			panic(err) // the flag exists, and has no other completion
@@ -56,14 +52,12 @@ func addCompletion(cmd *cobra.Command, g *globals) {
 	}
 }
 
-// checkShells gives cobra's completion command, which must be initialized, the usage errors of the
-// other commands.
+// checkShells gives cobra's completion command, which must be initialized, the errors of other
+// commands with subcommands.
 func checkShells(cmd *cobra.Command) {
-	cmd.Args = cobra.ArbitraryArgs
 	shells := make([]string, 0, len(cmd.Commands()))
 	for _, c := range cmd.Commands() {
 		shells = append(shells, c.Name())
-		withUsageErrors(c)
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,7 +14,7 @@ import (
 	"github.com/rowtap/rowtap/internal/config"
 )
 
-// dialogue asks questions on a terminal. It repeats a question until the answer is valid.
+// dialogue asks the questions of rowtap new on a terminal. It repeats a question until the answer is valid.
 type dialogue struct {
 	in  *bufio.Reader
 	out io.Writer
@@ -41,10 +42,10 @@ func (d *dialogue) line(question, byDefault string, check func(string) error) (s
 		text, err := d.in.ReadString('\n')
 		if errors.Is(err, io.EOF) {
 			fmt.Fprintln(d.out)
-			return "", errNoAnswer
+			err = errNoAnswer
 		}
 		if err != nil {
-			return "", err
+			return "", fmt.Errorf("%w\nnext: rowtap new --help, for flags that answer the questions", err)
 		}
 		if text = strings.TrimSpace(text); text == "" {
 			text = byDefault
@@ -96,18 +97,14 @@ func (d *dialogue) choose(question string, things []string, byDefault int) (int,
 // oneOf returns the index of the thing that an answer names, by exact name, number from 1, or name
 // in any case, in this order.
 func oneOf(text string, things []string) (int, error) {
-	for i, thing := range things {
-		if thing == text {
-			return i, nil
-		}
+	if i := slices.Index(things, text); i >= 0 {
+		return i, nil
 	}
 	if n, err := strconv.Atoi(text); err == nil && n >= 1 && n <= len(things) {
 		return n - 1, nil
 	}
-	for i, thing := range things {
-		if strings.EqualFold(thing, text) {
-			return i, nil
-		}
+	if i := slices.IndexFunc(things, func(thing string) bool { return strings.EqualFold(thing, text) }); i >= 0 {
+		return i, nil
 	}
 	if text == "" {
 		return 0, fmt.Errorf("enter a name or a number from 1 to %d", len(things))

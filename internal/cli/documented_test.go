@@ -69,7 +69,7 @@ func parsed(command string, whole bool) error {
 			words[i] = "1"
 		}
 	}
-	root := newRootCommand()
+	root := Command()
 	root.InitDefaultHelpCmd()
 	cmd, rest, err := root.Find(words)
 	if err != nil {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,9 +63,9 @@ func openMirror(s config.State, listen string) (*mirror.Mirror, error) {
 	})
 }
 
-// advised adds its hint to an error, if there is one.
-func advised(err error) error {
-	if next := hint.Of(err); next != "" {
+// advised adds its hint to an error or, if it has none, another next step; "": none.
+func advised(err error, otherwise string) error {
+	if next := cmp.Or(hint.Of(err), otherwise); next != "" {
 		return fmt.Errorf("%w\nnext: %s", err, next)
 	}
 	return err
@@ -108,7 +109,7 @@ func take(ctx context.Context, p *plan.Plan, log *zap.Logger, seed bool, open fu
 		case errors.Is(err, standby.ErrEmpty):
 			err = noState(p.Config.State)
 		default:
-			err = advised(err)
+			err = advised(err, "")
 		}
 		return nil, err
 	}

@@ -47,5 +47,5 @@ func TestEveryCommandHasAnExample(t *testing.T) {
 			}
 		}
 	}
-	visit(newRootCommand())
+	visit(Command())
 }

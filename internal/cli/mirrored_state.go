@@ -16,15 +16,34 @@ import (
 	"github.com/rowtap/rowtap/internal/standby"
 )
 
-// sendState copies a state file to the database, and marks the file as a copy. With instead, it
-// replaces the state in the database.
-func sendState(ctx context.Context, s config.State, l *ledger.Ledger, instead bool) (ledger.Position, error) {
+// onMirror calls f with the database of a state.
+func onMirror(s config.State, f func(*mirror.Mirror) error) error {
 	m, err := openMirror(s, "")
 	if err != nil {
-		return ledger.Position{}, err
+		return err
 	}
 	defer m.Close()
-	position, err := standby.Send(ctx, m, l, instead)
+	return f(m)
+}
+
+// onCopy calls f with the database of a state and a copy in a file.
+func onCopy(s config.State, path string, f func(*mirror.Mirror, *ledger.Ledger) error) error {
+	return onMirror(s, func(m *mirror.Mirror) error {
+		l, err := ledger.OpenCache(ledger.Options{Path: path})
+		if err != nil {
+			return err
+		}
+		return errors.Join(f(m, l), l.Close())
+	})
+}
+
+// sendState copies the state file to the database, and marks the file as a copy. With instead, it
+// replaces the state in the database.
+func sendState(ctx context.Context, s config.State, instead bool) (position ledger.Position, err error) {
+	err = onCopy(s, s.Path, func(m *mirror.Mirror, l *ledger.Ledger) (err error) {
+		position, err = standby.Send(ctx, m, l, instead)
+		return err
+	})
 	switch {
 	case errors.Is(err, standby.ErrTaken):
 		err = fmt.Errorf("%w\nnext: move %s away, then: systemctl start rowtap; or, to replace the state in the database: rowtap state restore %s", err, s.Path, s.Path)
@@ -35,19 +54,15 @@ func sendState(ctx context.Context, s config.State, l *ledger.Ledger, instead bo
 	case errors.Is(err, mirror.ErrHeld):
 		err = withStopHint(err)
 	default:
-		err = advised(err)
+		err = advised(err, "")
 	}
 	return position, err
 }
 
 // clearState removes a state from the database after it was moved out.
 func clearState(ctx context.Context, s config.State) error {
-	m, err := openMirror(s, "")
-	if err != nil {
-		return err
-	}
-	defer m.Close()
-	if err = standby.Clear(ctx, m); errors.Is(err, mirror.ErrHeld) {
+	err := onMirror(s, func(m *mirror.Mirror) error { return standby.Clear(ctx, m) })
+	if errors.Is(err, mirror.ErrHeld) {
 		err = withStopHint(err)
 	}
 	return err
@@ -60,31 +75,25 @@ func withStopHint(err error) error {
 
 // copyMirrored writes a copy of the state in PostgreSQL, without taking the lease.
 func copyMirrored(ctx context.Context, s config.State, w io.Writer) (err error) {
-	m, err := openMirror(s, "")
-	if err != nil {
-		return err
-	}
-	defer m.Close()
 	dir, err := os.MkdirTemp("", "rowtap-copy-")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	l, err := ledger.OpenCache(ledger.Options{Path: filepath.Join(dir, "rowtap.db")})
-	if err != nil {
+	return onCopy(s, filepath.Join(dir, "rowtap.db"), func(m *mirror.Mirror, l *ledger.Ledger) error {
+		var commit uint64
+		err := m.Prepare(ctx)
+		if err == nil {
+			commit, err = m.Pull(ctx, l)
+		}
+		if err = advised(err, ""); err == nil && commit == 0 {
+			err = noState(s)
+		}
+		if err == nil {
+			_, err = l.Backup(ctx, w)
+		}
 		return err
-	}
-	var commit uint64
-	if err = m.Prepare(ctx); err == nil {
-		commit, err = m.Pull(ctx, l)
-	}
-	if err = advised(err); err == nil && commit == 0 {
-		err = noState(s)
-	}
-	if err == nil {
-		_, err = l.Backup(ctx, w)
-	}
-	return errors.Join(err, l.Close())
+	})
 }
 
 // noState returns the error for a database without a state.
@@ -113,15 +122,13 @@ func backupOfCopy(ctx context.Context, path string) (string, error) {
 
 // lookAtLease reads from the database which machine is active, and the position of the state.
 func lookAtLease(ctx context.Context, s config.State) (now mirror.Now, err error) {
-	m, err := openMirror(s, "")
-	if err != nil {
-		return now, err
-	}
-	defer m.Close()
-	if err = m.Prepare(ctx); err == nil {
-		now, err = m.Look(ctx)
-	}
-	return now, advised(err)
+	err = onMirror(s, func(m *mirror.Mirror) (err error) {
+		if err = m.Prepare(ctx); err == nil {
+			now, err = m.Look(ctx)
+		}
+		return advised(err, "")
+	})
+	return now, err
 }
 
 // requireNoActive returns an error if a machine is active, so the state in the database must not be
@@ -137,25 +144,8 @@ func requireNoActive(ctx context.Context, s config.State) error {
 // refreshCopy updates this machine's copy before a restore, which keeps the copy and replaces the
 // state in the database.
 func refreshCopy(ctx context.Context, s config.State) error {
-	m, err := openMirror(s, "")
-	if err != nil {
+	return onCopy(s, s.Path, func(m *mirror.Mirror, l *ledger.Ledger) error {
+		_, err := m.Pull(ctx, l)
 		return err
-	}
-	defer m.Close()
-	l, err := ledger.OpenCache(ledger.Options{Path: s.Path})
-	if err != nil {
-		return err
-	}
-	_, err = m.Pull(ctx, l)
-	return errors.Join(err, l.Close())
-}
-
-// restoreMirrored replaces the state in PostgreSQL with the restored state file.
-func restoreMirrored(ctx context.Context, s config.State) error {
-	l, err := ledger.OpenCache(ledger.Options{Path: s.Path})
-	if err != nil {
-		return err
-	}
-	_, err = sendState(ctx, s, l, true)
-	return errors.Join(err, l.Close())
+	})
 }

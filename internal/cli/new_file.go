@@ -28,7 +28,7 @@ func (n *newZap) chooseName(context.Context) (err error) {
 			}
 			n.name, err = n.ask.line("Name of the zap", n.name, func(name string) error { return errors.Join(config.CheckZapName(name), n.taken(name)) })
 			if err != nil {
-				return n.unanswered(err)
+				return err
 			}
 		}
 	}
@@ -134,14 +134,16 @@ type newZapFileEntry struct {
 
 // report prints what was written, what is left to decide, and the next steps.
 func (n *newZap) report(ctx context.Context, out io.Writer) error {
-	if n.copies() {
-		return n.reportCopy(ctx, out)
-	}
 	v := newZapFile{
 		Zap: n.name, File: n.path, Account: n.file.GoogleAccount, Spreadsheet: n.file.SpreadsheetTitle, Worksheet: n.file.Worksheet, GID: n.file.GID,
-		Identity: n.file.IdentityColumn, Properties: []newZapFileEntry{},
+		Identity: n.file.IdentityColumn, Like: n.like,
 	}
-	rows := [][]string{}
+	if n.copies() {
+		v.Identity = strings.Join(n.source.Mapping.IdentityColumns(), ", ")
+	} else {
+		v.Properties = []newZapFileEntry{}
+	}
+	var rows [][]string
 	for _, p := range n.file.Properties {
 		v.Properties = append(v.Properties, newZapFileEntry{p.Column, p.Name, string(p.Type), p.Doubt})
 		if p.Doubt == "" {
@@ -155,19 +157,18 @@ func (n *newZap) report(ctx context.Context, out io.Writer) error {
 	if n.g.json {
 		return printJSON(out, v)
 	}
-	fmt.Fprintf(out, "%s: zap not enabled yet, identity %s, %s\n", n.path, printable(n.file.IdentityColumn), quantity.Count(len(rows), "property"))
+	if n.copies() {
+		fmt.Fprintf(out, "%s: copy of zap %s, not enabled yet; worksheet %q of spreadsheet %q has its columns\n", n.path, n.like, v.Worksheet, v.Spreadsheet)
+	} else {
+		fmt.Fprintf(out, "%s: zap not enabled yet, identity %s, %s\n", n.path, printable(v.Identity), quantity.Count(len(rows), "property"))
+	}
 	if len(rows) > 0 {
 		if err := printTable(out, []string{"  COLUMN", "PROPERTY", "TYPE"}, rows); err != nil {
 			return err
 		}
 	}
-	n.printNext(ctx)
-	return nil
-}
-
-// printNext prints the next steps.
-func (n *newZap) printNext(ctx context.Context) {
 	fmt.Fprintf(n.stderr, "next: review %s, then:\n  rowtap test trigger %s\n  rowtap test action %s\n  set enabled: true, then: %s\n", n.path, n.name, n.name, n.publish(ctx))
+	return nil
 }
 
 // publish returns the command that loads the file: reload, or run if no daemon runs.
@@ -178,9 +179,6 @@ func (n *newZap) publish(ctx context.Context) string {
 			return "systemctl enable --now rowtap"
 		}
 		return "rowtap run"
-	}
-	if c != nil {
-		_ = c.close() // not used
 	}
 	return "rowtap reload"
 }

@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/rowtap/rowtap/internal/config"
 	"github.com/rowtap/rowtap/internal/draft"
@@ -75,19 +73,6 @@ func (n *newZap) copied() ([]byte, error) {
 		return nil, fmt.Errorf("nothing was written: zap %s cannot be copied:\n%w\nnext: edit %s, then run the command again", n.like, err, n.source.File)
 	}
 	return text, nil
-}
-
-// reportCopy prints what was written, and the next steps.
-func (n *newZap) reportCopy(ctx context.Context, out io.Writer) error {
-	if n.g.json {
-		return printJSON(out, newZapFile{
-			Zap: n.name, File: n.path, Account: n.file.GoogleAccount, Spreadsheet: n.file.SpreadsheetTitle, Worksheet: n.file.Worksheet, GID: n.file.GID,
-			Identity: strings.Join(n.source.Mapping.IdentityColumns(), ", "), Like: n.like,
-		})
-	}
-	fmt.Fprintf(out, "%s: copy of zap %s, not enabled yet; worksheet %q of spreadsheet %q has its columns\n", n.path, n.like, n.file.Worksheet, n.file.SpreadsheetTitle)
-	n.printNext(ctx)
-	return nil
 }
 
 // copyNotes returns advice about the copy.

@@ -69,7 +69,7 @@ func (n *newZap) chooseSpreadsheet(ctx context.Context) (found sheets.Spreadshee
 			n.file.Spreadsheet = "https://docs.google.com/spreadsheets/d/" + id + "/edit"
 		}
 		if found, err = preview.Spreadsheet(ctx, n.plan, n.file.GoogleAccount, id); err != nil {
-			return withHint(err)
+			return advised(err, "rowtap check --online")
 		}
 		return nil
 	}
@@ -85,18 +85,8 @@ func (n *newZap) chooseSpreadsheet(ctx context.Context) (found sheets.Spreadshee
 	if n.source != nil {
 		byDefault = n.source.Trigger.SpreadsheetID
 	}
-	if _, err := n.ask.line("Spreadsheet URL or ID", byDefault, read); err != nil {
-		return found, nil, n.unanswered(err)
-	}
-	return found, gid, nil
-}
-
-// withHint adds its hint to an error.
-func withHint(err error) error {
-	if hint := hint.Of(err); hint != "" {
-		return fmt.Errorf("%w\nnext: %s", err, hint)
-	}
-	return fmt.Errorf("%w\nnext: rowtap check --online", err)
+	_, err = n.ask.line("Spreadsheet URL or ID", byDefault, read)
+	return found, gid, err
 }
 
 // chooseWorksheet returns the worksheet of the flag, the only one, the one that the operator
@@ -125,7 +115,7 @@ func (n *newZap) chooseWorksheet(s sheets.Spreadsheet, gid *int64) (sheets.Works
 		}
 		i, err := n.ask.choose("Worksheet of "+printable(s.Title), titles, byDefault)
 		if err != nil {
-			return sheets.Worksheet{}, n.unanswered(err)
+			return sheets.Worksheet{}, err
 		}
 		return grids[i], nil
 	case shown >= 0:
@@ -148,10 +138,7 @@ func (n *newZap) worksheetOfFlag(spreadsheet string, grids []sheets.Worksheet, t
 			}
 		}
 	}
-	err := fmt.Errorf("--worksheet: spreadsheet %q has no worksheet %q", spreadsheet, n.worksheet)
-	if near := config.Nearest(n.worksheet, titles); near != "" {
-		err = fmt.Errorf("%w; did you mean %q?", err, near)
-	}
+	err := didYouMean(fmt.Errorf("--worksheet: spreadsheet %q has no worksheet %q", spreadsheet, n.worksheet), n.worksheet, titles)
 	return sheets.Worksheet{}, n.wrongFlag(err, "rowtap new --worksheet with one of: "+quotedList(titles))
 }
 
@@ -177,11 +164,11 @@ func (n *newZap) survey(ctx context.Context) (err error) {
 	switch {
 	case err == nil:
 	case !ok || n.ask == nil || n.cmd.Flags().Changed("header-row"):
-		return withHint(err)
+		return advised(err, "rowtap check --online")
 	default:
 		fmt.Fprintln(n.stderr, blocked.Reason)
 		if _, err := n.ask.line("Row with the column names", "", func(text string) error { return n.surveyAt(ctx, text) }); err != nil {
-			return n.unanswered(err)
+			return err
 		}
 	}
 	n.file.HeaderRow = n.trigger.HeaderRow
@@ -195,7 +182,7 @@ func (n *newZap) surveyAt(ctx context.Context, text string) error {
 	}
 	n.trigger.HeaderRow = head
 	if n.sample, err = preview.Survey(ctx, n.plan, n.trigger, sampledForNew); err != nil {
-		return withHint(err)
+		return advised(err, "rowtap check --online")
 	}
 	if start, err := strconv.Atoi(n.start); err == nil && start < head {
 		return fmt.Errorf("--start %d is above that row", start)
@@ -227,7 +214,7 @@ func (n *newZap) suggest(context.Context) error {
 		return nil
 	})
 	if err != nil {
-		return n.unanswered(err)
+		return err
 	}
 	o.Country, _ = config.ParseCountry(text)
 	n.file.Suggestion = draft.Suggest(h, rows, o)
@@ -242,11 +229,9 @@ func (n *newZap) chooseIdentity(h row.Header, rows []row.Row) (int, error) {
 		if ok && slices.Contains(names, h.Name(i)) {
 			return i, nil
 		}
-		err := fmt.Errorf("--identity: the worksheet has no column %q", n.identity)
+		err := didYouMean(fmt.Errorf("--identity: the worksheet has no column %q", n.identity), n.identity, names)
 		if h.Doubled(n.identity) {
 			err = fmt.Errorf("--identity: several columns are called %q; use a column letter", n.identity)
-		} else if near := config.Nearest(n.identity, names); near != "" {
-			err = fmt.Errorf("%w; did you mean %q?", err, near)
 		}
 		return 0, n.wrongFlag(err, "rowtap new --identity with one of: "+quotedList(names))
 	}
@@ -266,7 +251,7 @@ func (n *newZap) chooseIdentity(h row.Header, rows []row.Row) (int, error) {
 	}
 	chosen, err := n.ask.choose("Column that identifies the user", names, byDefault)
 	if err != nil {
-		return 0, n.unanswered(err)
+		return 0, err
 	}
 	i, _ = h.Index(names[chosen])
 	return i, nil

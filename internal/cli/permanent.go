@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -25,15 +26,7 @@ func permanent(err error, inside bool) error {
 // systemd, every path counts as such: who starts the daemon decides about restarts.
 func providedBySystemd(path string) bool {
 	dirs := strings.Trim(os.Getenv("STATE_DIRECTORY")+":"+os.Getenv("RUNTIME_DIRECTORY"), ":")
-	if dirs == "" {
-		return true
-	}
-	for dir := range strings.SplitSeq(dirs, ":") {
-		if within(dir, path) {
-			return true
-		}
-	}
-	return false
+	return dirs == "" || slices.ContainsFunc(strings.Split(dirs, ":"), func(dir string) bool { return within(dir, path) })
 }
 
 // within reports whether a path is inside a directory, also through symbolic links:

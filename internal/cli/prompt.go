@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -58,4 +61,9 @@ func readLine(ctx context.Context, in *bufio.Reader) (string, error) {
 	case r := <-read:
 		return r.line, r.err
 	}
+}
+
+// interruptible returns the command's context, which ends at Ctrl-C or SIGTERM.
+func interruptible(cmd *cobra.Command) (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
 }

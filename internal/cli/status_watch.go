@@ -8,9 +8,7 @@ import (
 	"io"
 	"net/url"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/charmbracelet/x/ansi"
@@ -35,7 +33,7 @@ func watchStatus(cmd *cobra.Command, g *globals, since string) error {
 	case !interactive(terminal) || os.Getenv("TERM") == "dumb":
 		return usage(cmd, &argError{errors.New("--watch needs a terminal"), "rowtap status --json, or: rowtap tail"})
 	}
-	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
+	ctx, stop := interruptible(cmd)
 	defer stop()
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()

@@ -166,7 +166,7 @@ func TestStatusWatchEnds(t *testing.T) {
 		}
 		return nil
 	}}
-	if err := w.run(t.Context(), time.Time{}); !errors.Is(err, errUnauthorized) || asked != 2 {
+	if err := w.run(t.Context(), time.Time{}); !tokenRefused(err) || asked != 2 {
 		t.Errorf("%v, asked %d times", err, asked)
 	}
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 
@@ -38,6 +39,13 @@ func printableLines(s string) string {
 // oneLine puts a text on one line, cut to width terminal columns.
 func oneLine(s string, width int) string {
 	return ansi.Truncate(printable(strings.Join(strings.Fields(s), " ")), width, "…")
+}
+
+// printNext prints what to do next, if it is known.
+func printNext(to io.Writer, next string) {
+	if next != "" {
+		fmt.Fprintln(to, "next: "+next)
+	}
 }
 
 // indented puts by before each line of s.

@@ -25,18 +25,16 @@ func buildOf(info *debug.BuildInfo, release, commit string) build {
 		b.Version = v
 	}
 	b.Version = cmp.Or(b.Version, "devel")
+	settings := map[string]string{}
 	for _, s := range info.Settings {
-		switch s.Key {
-		case "vcs.revision":
-			b.Commit = s.Value[:min(12, len(s.Value))]
-		case "vcs.time":
-			b.Date = s.Value
-		}
+		settings[s.Key] = s.Value
 	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.modified" && s.Value == "true" {
-			b.Commit += "+changes"
-		}
+	if commit := settings["vcs.revision"]; commit != "" {
+		b.Commit = commit[:min(12, len(commit))]
+	}
+	b.Date = settings["vcs.time"]
+	if settings["vcs.modified"] == "true" {
+		b.Commit += "+changes"
 	}
 	return b
 }

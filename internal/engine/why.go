@@ -14,11 +14,11 @@ import (
 
 // Why is the reason why a sheet row was or was not sent.
 type Why struct {
-	Zap      string
-	Row      int // 1-based sheet row at the last read
-	Reason   string
-	Next     string           // the command that helps; "" if nothing is to be done
-	Delivery *ledger.Delivery // nil if it has none
+	Zap      string           `json:"zap"`
+	Row      int              `json:"row"` // 1-based sheet row at the last read
+	Reason   string           `json:"reason"`
+	Next     string           `json:"next,omitempty"` // the command that helps; "" if nothing is to be done
+	Delivery *ledger.Delivery `json:"-"`              // nil if it has none
 }
 
 // Why explains why a sheet row was or was not sent, based on the last read of the worksheet.

@@ -7,13 +7,14 @@ import (
 
 // Damage is one defect of a state file. As an error it is ErrCorrupt.
 type Damage struct {
-	Zap string // "" if it concerns no single zap
+	Zap string `json:"zap,omitempty"` // "" if it concerns no single zap
 	// The kind of the zap's value by the name of its bucket: zap, cursors, rows, cells, state,
 	// todo, sent or recipes; "" if unknown.
-	Kind        string
-	First, Last uint64 // the deliveries concerned; 0: none
-	Page        uint64 // the damaged page of the file; 0: none
-	Problem     string
+	Kind    string `json:"kind,omitempty"`
+	First   uint64 `json:"first,omitempty"` // the deliveries concerned, to Last; 0: none
+	Last    uint64 `json:"last,omitempty"`
+	Page    uint64 `json:"page,omitempty"` // the damaged page of the file; 0: none
+	Problem string `json:"problem"`
 }
 
 // mostDamage bounds the number of defects listed for a file.

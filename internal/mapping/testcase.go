@@ -26,13 +26,13 @@ type CaseResult struct {
 // Difference is one difference from a test case.
 type Difference struct {
 	// Action is the name of the action whose record differs; "" if it is not about a single one.
-	Action string
+	Action string `json:"action,omitempty"`
 	// Path is that of the value in the record, such as profileData.Tags.$add[2]; "": the whole
 	// record.
-	Path    string
-	Message string          // what is wrong, with the expected and the actual value
-	Want    json.RawMessage // the expected value; nil: none
-	Got     json.RawMessage // the actual value; nil: none
+	Path    string          `json:"path,omitempty"`
+	Message string          `json:"message"`            // what is wrong, with the expected and the actual value
+	Want    json.RawMessage `json:"expected,omitempty"` // the expected value; nil: none
+	Got     json.RawMessage `json:"got,omitempty"`      // the actual value; nil: none
 }
 
 // Check runs one test case of the zap. The header has the columns of the case's row and those that

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -137,11 +138,24 @@ func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, http.StatusServiceUnavailable, err.Error(), "see the log; if it persists, restart rowtap")
 		return
 	}
-	body := map[string]any{"status": "ok"}
-	if s.Engine.Refused() != nil {
-		body["degraded"] = []string{engine.ConfigurationRefused}
+	respond(w, probed("ok", ifRefused(s.Engine.Refused() != nil)))
+}
+
+// probed returns the body of a probe's response. degraded says what needs attention, if not empty.
+func probed(status string, degraded ...string) map[string]any {
+	body := map[string]any{"status": status}
+	if degraded = slices.DeleteFunc(degraded, func(what string) bool { return what == "" }); len(degraded) > 0 {
+		body["degraded"] = degraded
 	}
-	respond(w, body)
+	return body
+}
+
+// ifRefused returns what needs attention if the configuration files are refused, else "".
+func ifRefused(refused bool) string {
+	if refused {
+		return engine.ConfigurationRefused
+	}
+	return ""
 }
 
 // readyz reports that the configuration is loaded and the state open, and which zaps are blocked.
@@ -151,11 +165,7 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, http.StatusServiceUnavailable, err.Error(), "")
 		return
 	}
-	body := map[string]any{"status": "ready"}
-	if len(blocked) > 0 {
-		body["degraded"] = blocked
-	}
-	respond(w, body)
+	respond(w, probed("ready", blocked...))
 }
 
 func (s *Server) delivery(w http.ResponseWriter, r *http.Request) {
@@ -191,11 +201,7 @@ func (s *Server) act(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	done, err := s.Engine.Act(r.Context(), action, selected)
-	if err != nil {
-		s.failed(w, err)
-		return
-	}
-	respond(w, done)
+	s.answer(w, done, err)
 }
 
 // knownZap responds with 404 if a zap is neither in the configuration nor in the ledger.
@@ -219,36 +225,23 @@ func (s *Server) pause(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name := r.PathValue("zap")
-	if body.For != "" {
-		s.pauseFor(w, r, name, body.Reason, body.For)
-		return
-	}
-	if err := s.Engine.Pause(r.Context(), name, body.Reason); err != nil {
-		s.failed(w, err)
-		return
-	}
-	respond(w, map[string]any{"zap": name, "state": engine.Paused})
-}
-
-// pauseFor pauses a zap for a time.
-func (s *Server) pauseFor(w http.ResponseWriter, r *http.Request, name, reason, lasting string) {
-	d, err := time.ParseDuration(lasting)
-	if err != nil {
-		problem.Write(w, http.StatusBadRequest, "for: "+problem.Quote(lasting)+" is not a duration", "use a duration such as 90s, 90m or 24h")
-		return
-	}
-	done, err := s.Engine.PauseFor(r.Context(), name, reason, d)
-	if err != nil {
-		s.failed(w, err)
-		return
-	}
 	paused := map[string]any{"zap": name, "state": engine.Paused}
+	if body.For == "" {
+		s.answer(w, paused, s.Engine.Pause(r.Context(), name, body.Reason))
+		return
+	}
+	lasting, err := time.ParseDuration(body.For)
+	if err != nil {
+		problem.Write(w, http.StatusBadRequest, "for: "+problem.Quote(body.For)+" is not a duration", "use a duration such as 90s, 90m or 24h")
+		return
+	}
+	done, err := s.Engine.PauseFor(r.Context(), name, body.Reason, lasting)
 	if done.Kept {
 		paused["kept"], paused["reason"] = true, done.Reason
 	} else {
 		paused["resume_at"] = done.ResumeAt
 	}
-	respond(w, paused)
+	s.answer(w, paused, err)
 }
 
 func (s *Server) resume(w http.ResponseWriter, r *http.Request) {
@@ -259,23 +252,17 @@ func (s *Server) resume(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name := r.PathValue("zap")
-	if err := s.Engine.Resume(r.Context(), name, body.Skip); err != nil {
-		s.failed(w, err)
-		return
-	}
-	respond(w, map[string]any{"zap": name, "state": engine.Running})
+	err := s.Engine.Resume(r.Context(), name, body.Skip)
+	s.answer(w, map[string]any{"zap": name, "state": engine.Running}, err)
 }
 
 func (s *Server) poll(w http.ResponseWriter, r *http.Request) {
 	report, err := s.Engine.PollNow(r.Context(), r.PathValue("zap"))
-	switch {
-	case errors.Is(err, engine.ErrNoZap), errors.Is(err, engine.ErrPaused), errors.Is(err, engine.ErrDisabled):
-		s.failed(w, err)
-	case err != nil:
-		problem.Write(w, http.StatusBadGateway, err.Error(), hint.Of(err))
-	default:
-		respond(w, report)
+	if err != nil {
+		readProblem(err).Send(w)
+		return
 	}
+	respond(w, report)
 }
 
 func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
@@ -347,9 +334,15 @@ func sendBackup(w http.ResponseWriter, r *http.Request, log *zap.Logger, backup 
 }
 
 // failed responds with an error of the engine.
-func (s *Server) failed(w http.ResponseWriter, err error) {
-	p := s.ProblemOf(err)
-	problem.Send(w, p.Status, p)
+func (s *Server) failed(w http.ResponseWriter, err error) { s.ProblemOf(err).Send(w) }
+
+// answer responds with a result of the engine, or with its error.
+func (s *Server) answer(w http.ResponseWriter, v any, err error) {
+	if err != nil {
+		s.failed(w, err)
+		return
+	}
+	respond(w, v)
 }
 
 // ProblemOf returns the response to an error of the engine. An error that the client did not cause
@@ -361,12 +354,10 @@ func (s *Server) ProblemOf(err error) problem.Details {
 		status = http.StatusNotFound
 	case errors.Is(err, engine.ErrPaused), errors.Is(err, engine.ErrNotPaused), errors.Is(err, engine.ErrDisabled), errors.Is(err, engine.ErrRemoved):
 		status = http.StatusConflict
-	case errors.Is(err, engine.ErrTooLongAgo), errors.Is(err, engine.ErrFuture):
+	case errors.Is(err, engine.ErrTooLongAgo), errors.Is(err, engine.ErrFuture), errors.Is(err, engine.ErrPauseTime):
 		status = http.StatusBadRequest
 	case errors.Is(err, ledger.ErrUnknown):
 		status, next = http.StatusNotFound, "rowtap history lists the deliveries"
-	case errors.Is(err, engine.ErrPauseTime):
-		status = http.StatusBadRequest
 	case errors.Is(err, ledger.ErrBadID):
 		status, next = http.StatusBadRequest, "rowtap history lists the deliveries"
 	case errors.Is(err, context.Canceled): // by the client, or by a stop

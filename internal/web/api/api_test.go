@@ -153,7 +153,7 @@ func TestBackupOpens(t *testing.T) {
 
 // TestPauseFor: a pause with a timer, and one that the zap had before.
 func TestPauseFor(t *testing.T) {
-	e := webtest.NewOf(t, "a")
+	e := webtest.New(t, "a")
 	h := web.New(web.Options{Engine: e.Engine, Token: config.NewSecret(webtest.Token), Log: zap.NewNop()})
 	for _, tt := range []struct {
 		path, body string

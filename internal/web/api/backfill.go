@@ -35,8 +35,7 @@ func (s *Server) backfill(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Accept") != ndjson {
 		done, err := s.Engine.Backfill(r.Context(), name, body.Rows, body.DryRun, nil)
 		if err != nil {
-			p := backfillProblem(err)
-			problem.Send(w, p.Status, p)
+			readProblem(err).Send(w)
 			return
 		}
 		respond(w, done)
@@ -53,15 +52,15 @@ func (s *Server) backfill(w http.ResponseWriter, r *http.Request) {
 		send(BackfillLine{Through: through, Of: of})
 	})
 	if err != nil {
-		p := backfillProblem(err)
+		p := readProblem(err)
 		send(BackfillLine{Problem: &p})
 		return
 	}
 	send(BackfillLine{Done: &done})
 }
 
-// backfillProblem returns the response to a backfill that failed.
-func backfillProblem(err error) problem.Details {
+// readProblem returns the response to a poll or a backfill that failed.
+func readProblem(err error) problem.Details {
 	status, next := http.StatusBadGateway, hint.Of(err)
 	switch {
 	case errors.Is(err, engine.ErrRows):

@@ -1,10 +1,10 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
-	"errors"
-	"net/http"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,64 +17,50 @@ import (
 // csvHead is the header of deliveries as CSV, before the columns of their rows.
 var csvHead = []string{"id", "zap", "row", "state", "identity", "detected_at", "updated_at", "error"}
 
-// csvOptions is what a request for CSV asks for.
-type csvOptions struct {
-	columns bool // with the cells of the rows
-	raw     bool // cells that look like formulas are left as they are
-}
-
-// sendCSV responds with the deliveries of a query. Columns have the names of all headers of the
-// deliveries, in the order of their first use. A column of a row that was found meanwhile is left out.
-// Redacted cells are left out, whatever the options. begun reports whether something was written, so
-// that the status cannot report an error any more.
-func (s *Server) sendCSV(ctx context.Context, w http.ResponseWriter, q ledger.Query, o csvOptions) (begun bool, err error) {
+// writeCSV writes the deliveries of a query as CSV, with the cells of their rows if columns is set.
+// Columns have the names of all headers of the deliveries, in the order of their first use. A column
+// of a row that was found meanwhile is left out. Redacted cells are left out, whatever the options.
+// With raw, cells that look like formulas are left as they are.
+func (s *Server) writeCSV(ctx context.Context, w io.Writer, q ledger.Query, columns, raw bool) error {
 	head := slices.Clone(csvHead)
-	columns := map[string]int{}
-	if o.columns {
+	places := map[string]int{} // of the columns
+	if columns {
 		err := s.Engine.EachDelivery(ctx, q, func(d ledger.Delivery) error {
 			for i := range d.Row.Cells {
 				name := d.Header.Name(i)
-				if _, ok := columns[name]; !ok {
-					columns[name] = len(head)
+				if _, ok := places[name]; !ok {
+					places[name] = len(head)
 					head = append(head, name)
 				}
 			}
 			return nil
 		})
 		if err != nil {
-			return false, err
+			return err
 		}
 	}
 	out := csv.NewWriter(w)
 	write := func(line []string) error {
-		if !begun {
-			w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-			w.Header().Set("Content-Disposition", `attachment; filename="deliveries.csv"`)
-			begun = true
-		}
-		if !o.raw {
+		if !raw {
 			for i, text := range line {
 				line[i] = inert(text)
 			}
 		}
-		if err := out.Write(line); err != nil {
-			return errors.Join(errClientGone, err)
-		}
-		return nil
+		return out.Write(line)
 	}
 	if err := write(slices.Clone(head)); err != nil {
-		return begun, err
+		return err
 	}
-	err = s.Engine.EachDelivery(ctx, q, func(d ledger.Delivery) error {
+	err := s.Engine.EachDelivery(ctx, q, func(d ledger.Delivery) error {
 		line := make([]string, len(head))
 		copy(line, []string{
 			d.ID(), d.Zap, strconv.Itoa(d.Row.Number), d.State.String(), s.IdentityOf(ctx, d),
 			d.DetectedAt.UTC().Format(time.RFC3339), d.UpdatedAt.UTC().Format(time.RFC3339), errorText(d),
 		})
-		if o.columns {
+		if columns {
 			hidden := s.Engine.Hidden(ctx, d)
 			for i, c := range d.Row.Cells {
-				at, known := columns[d.Header.Name(i)]
+				at, known := places[d.Header.Name(i)]
 				switch {
 				case !known || c.Blank():
 				case hidden[i]:
@@ -87,10 +73,7 @@ func (s *Server) sendCSV(ctx context.Context, w http.ResponseWriter, q ledger.Qu
 		return write(line)
 	})
 	out.Flush()
-	if gone := out.Error(); err == nil && gone != nil {
-		err = errors.Join(errClientGone, gone)
-	}
-	return begun, err
+	return cmp.Or(err, out.Error())
 }
 
 // errorText returns all errors of a delivery, or why it waits, is held or was skipped.

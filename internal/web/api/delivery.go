@@ -49,6 +49,18 @@ type Error struct {
 	Hint    string `json:"hint,omitempty"`
 }
 
+// Text returns the error in one line, with column and code.
+func (e Error) Text() string {
+	text := e.Message
+	if e.Code != nil {
+		text = fmt.Sprint(e.Code) + ": " + text
+	}
+	if e.Column != "" {
+		text = e.Column + ": " + text
+	}
+	return text
+}
+
 // WholeDelivery is a delivery in full.
 type WholeDelivery struct {
 	Delivery
@@ -101,13 +113,7 @@ func (d Delivery) Why() string {
 	if d.Error == nil || d.Reason != "" && d.State != ledger.Failed.String() {
 		return d.Reason
 	}
-	text := d.Error.Message
-	if d.Error.Code != nil {
-		text = fmt.Sprint(d.Error.Code) + ": " + text
-	}
-	if d.Error.Column != "" {
-		text = d.Error.Column + ": " + text
-	}
+	text := d.Error.Text()
 	if n := len(d.Errors); n > 1 {
 		text = fmt.Sprintf("%d mistakes: %s", n, text) // first, because a terminal cuts the end off
 	}
@@ -132,7 +138,7 @@ func (s *Server) Show(ctx context.Context, d ledger.Delivery) Delivery {
 		v.Worksheet = &place.Binding
 		v.LeftBehind = place.Left && d.State.Open()
 	}
-	v.uncorrectable(d, v.Error, v.Errors)
+	v.uncorrectable(d, v.Errors)
 	if d.First != 0 {
 		v.First = ledger.Delivery{Zap: d.Zap, Number: d.First}.ID()
 	}
@@ -144,11 +150,9 @@ func (s *Server) Show(ctx context.Context, d ledger.Delivery) Delivery {
 
 // uncorrectable replaces the hints of errors if no cell can be corrected, because the row was left
 // behind or deleted.
-func (d Delivery) uncorrectable(of ledger.Delivery, first *Error, all []Error) {
+func (d Delivery) uncorrectable(of ledger.Delivery, all []Error) {
 	why := ""
 	switch {
-	case first == nil:
-		return
 	case d.LeftBehind:
 		why = "the zap no longer watches worksheet " + d.Worksheet.String() + ", so corrections there go unnoticed"
 	case of.DeletedInSheet && of.State == ledger.Failed:
@@ -156,9 +160,8 @@ func (d Delivery) uncorrectable(of ledger.Delivery, first *Error, all []Error) {
 	default:
 		return
 	}
-	first.Hint = why + ": correct the zap file, then: rowtap replay " + d.ID + "; or: rowtap discard " + d.ID
 	for i := range all {
-		all[i].Hint = first.Hint
+		all[i].Hint = why + ": correct the zap file, then: rowtap replay " + d.ID + "; or: rowtap discard " + d.ID
 	}
 }
 
@@ -170,7 +173,7 @@ func (s *Server) IdentityOf(ctx context.Context, d ledger.Delivery) string {
 	return s.Engine.IdentityOf(d)
 }
 
-// shownErrors returns the first error of a row and all of them, nil if there are none.
+// shownErrors returns all errors of a row and a pointer to the first, nil if there are none.
 func shownErrors(p *ledger.Problem) (first *Error, all []Error) {
 	for one := range p.All() {
 		all = append(all, Error{Code: code(one.Code), Message: one.Message, Column: one.Column, Hint: one.Hint})
@@ -178,7 +181,7 @@ func shownErrors(p *ledger.Problem) (first *Error, all []Error) {
 	if len(all) == 0 {
 		return nil, nil
 	}
-	return &Error{all[0].Code, all[0].Message, all[0].Column, all[0].Hint}, all
+	return &all[0], all
 }
 
 // code returns a number if the code is one, and nil if it is empty.
@@ -199,7 +202,7 @@ func (s *Server) ShowWhole(ctx context.Context, d ledger.Delivery, now engine.Ma
 		Record: now.Record, Warnings: now.Warnings, Awaits: now.Awaits,
 	}
 	v.Unmapped, v.AllUnmapped = shownErrors(now.Problem)
-	v.uncorrectable(d, v.Unmapped, v.AllUnmapped)
+	v.uncorrectable(d, v.AllUnmapped)
 	v.SentRecord, v.SentRecordNote = now.Tried.Record, now.Tried.Note
 	if d.Like != 0 {
 		v.Like = ledger.Delivery{Zap: d.Zap, Number: d.Like}.ID()
@@ -240,13 +243,11 @@ func cells(d ledger.Delivery, hidden map[int]bool) json.RawMessage {
 }
 
 func cellValue(c row.Cell) any {
-	switch c.Kind {
-	case row.Number:
+	if c.Kind == row.Number {
 		return c.Num
-	case row.Bool:
+	}
+	if c.Kind == row.Bool {
 		return c.Num != 0
-	case row.Blank, row.Text, row.Date:
-		return c.String()
 	}
 	return c.String()
 }

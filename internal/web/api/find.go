@@ -1,8 +1,12 @@
 package api
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -27,8 +31,8 @@ func QueryOf(values url.Values) (ledger.Query, error) {
 		Before: values.Get("before"), Limit: usual,
 	}
 	var err, wrong error
-	if q.State, err = stateOf(values.Get("state")); err != nil {
-		wrong = err
+	if err = q.State.UnmarshalText([]byte(values.Get("state"))); err != nil {
+		wrong = &hint.Error{Err: err, Hint: "states are waiting, queued, sent, validated, skipped, failed, held and discarded"}
 	}
 	for name, to := range map[string]*int{"row": &q.Row, "limit": &q.Limit} {
 		text := values.Get(name)
@@ -48,18 +52,6 @@ func QueryOf(values url.Values) (ledger.Query, error) {
 	return q, wrong
 }
 
-// stateOf returns the state with a name; "" is any.
-func stateOf(name string) (ledger.State, error) {
-	if name == "" {
-		return 0, nil
-	}
-	state, err := ledger.ParseState(name)
-	if err != nil {
-		err = &hint.Error{Err: err, Hint: "states are waiting, queued, sent, validated, skipped, failed, held and discarded"}
-	}
-	return state, err
-}
-
 // Deliveries responds with a list of deliveries, newest first: JSON, or with format=csv a CSV file,
 // then also with the cells of the rows (columns=true) and with cells left as they are (raw=true).
 func (s *Server) Deliveries(w http.ResponseWriter, r *http.Request) {
@@ -72,19 +64,21 @@ func (s *Server) Deliveries(w http.ResponseWriter, r *http.Request) {
 	if q.Zap != "" && !s.knownZap(ctx, w, q.Zap) {
 		return
 	}
-	var begun bool // something was written: the status can no longer report an error
+	out := &stream{ResponseWriter: w}
 	switch format := values.Get("format"); format {
 	case "", "json":
-		begun, err = s.sendList(ctx, w, q)
+		out.head = http.Header{"Content-Type": {"application/json"}}
+		err = s.writeList(ctx, out, q)
 	case "csv":
-		begun, err = s.sendCSV(ctx, w, q, csvOptions{values.Get("columns") == "true", values.Get("raw") == "true"})
+		out.head = http.Header{"Content-Type": {"text/csv; charset=utf-8"}, "Content-Disposition": {`attachment; filename="deliveries.csv"`}}
+		err = s.writeCSV(ctx, out, q, values.Get("columns") == "true", values.Get("raw") == "true")
 	default:
 		problem.Write(w, http.StatusBadRequest, "there is no format "+problem.Quote(format), "formats are json and csv")
 		return
 	}
 	switch {
 	case err == nil:
-	case !begun:
+	case !out.begun:
 		s.failed(w, err)
 	default:
 		if ctx.Err() == nil && !errors.Is(err, errClientGone) {
@@ -96,6 +90,44 @@ func (s *Server) Deliveries(w http.ResponseWriter, r *http.Request) {
 
 // errClientGone means that a response could not be written.
 var errClientGone = errors.New("the client is gone")
+
+// stream is a list of deliveries that is sent as it is made, so that neither side has to hold all of
+// it.
+type stream struct {
+	http.ResponseWriter
+	head  http.Header // of a response without an error
+	begun bool        // something was written: the status can no longer report an error
+}
+
+// Write sends a part of the list.
+func (s *stream) Write(b []byte) (int, error) {
+	if !s.begun {
+		maps.Copy(s.Header(), s.head)
+		s.begun = true
+	}
+	n, err := s.ResponseWriter.Write(b)
+	if err != nil {
+		err = errors.Join(errClientGone, err)
+	}
+	return n, err
+}
+
+// writeList writes the deliveries of a query as a JSON array.
+func (s *Server) writeList(ctx context.Context, w io.Writer, q ledger.Query) error {
+	lead, end := "[", "[]\n"
+	err := s.Engine.EachDelivery(ctx, q, func(d ledger.Delivery) error {
+		b, err := json.Marshal(s.Show(ctx, d))
+		if err == nil {
+			_, err = w.Write(append([]byte(lead), b...))
+		}
+		lead, end = ",", "]\n"
+		return err
+	})
+	if err == nil {
+		_, err = io.WriteString(w, end)
+	}
+	return err
+}
 
 // selection is the body of an action on deliveries.
 type selection struct {
@@ -135,9 +167,5 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) {
 	} else {
 		st, err = s.Engine.StatusSince(r.Context(), since)
 	}
-	if err != nil {
-		s.failed(w, err)
-		return
-	}
-	respond(w, st)
+	s.answer(w, st, err)
 }

@@ -55,11 +55,7 @@ func (o StandbyOptions) MountProbes(mux *http.ServeMux) {
 
 // healthz reports that the process runs.
 func (o StandbyOptions) healthz(w http.ResponseWriter, _ *http.Request) {
-	body := map[string]any{"status": "ok"}
-	if o.Standby().Refused {
-		body["degraded"] = []string{engine.ConfigurationRefused}
-	}
-	respond(w, body)
+	respond(w, probed("ok", ifRefused(o.Standby().Refused)))
 }
 
 // readyz reports that the process stands by, and what would keep it from taking over.
@@ -105,24 +101,12 @@ func (s Standby) active() *engine.Machine {
 // ready returns the body of /readyz. A standby is ready even if something would keep it from taking
 // over.
 func (s Standby) ready() map[string]any {
-	body := map[string]any{"status": "ready", "standby": s.Who()}
 	differs := ""
 	if active := s.active(); s.Differs && active != nil {
 		differs = "this machine runs another configuration than " + active.Host
 	}
-	var degraded []string
-	refused := ""
-	if s.Refused {
-		refused = engine.ConfigurationRefused
-	}
-	for _, reason := range []string{refused, s.Away, s.Trouble, differs} {
-		if reason != "" {
-			degraded = append(degraded, reason)
-		}
-	}
-	if len(degraded) > 0 {
-		body["degraded"] = degraded
-	}
+	body := probed("ready", ifRefused(s.Refused), s.Away, s.Trouble, differs)
+	body["standby"] = s.Who()
 	return body
 }
 

@@ -20,31 +20,22 @@ type StateCheck struct {
 
 // Damage is a damaged place in the state file.
 type Damage struct {
-	Zap     string `json:"zap,omitempty"`
-	Kind    string `json:"kind,omitempty"`  // cursors, rows, cells, state, todo, zap
-	First   uint64 `json:"first,omitempty"` // the deliveries affected
-	Last    uint64 `json:"last,omitempty"`
-	Page    uint64 `json:"page,omitempty"` // of the file
-	Problem string `json:"problem"`
-	Text    string `json:"text"` // all of the above in words
+	ledger.Damage
+	Text string `json:"text"` // the same in words
 }
 
 // CheckedState returns the response for the result of a check.
 func CheckedState(zaps []string, damage []ledger.Damage) StateCheck {
 	c := StateCheck{Sound: len(damage) == 0, Zaps: len(zaps), Damage: make([]Damage, len(damage))}
 	for i, d := range damage {
-		c.Damage[i] = Damage{Zap: d.Zap, Kind: d.Kind, First: d.First, Last: d.Last, Page: d.Page, Problem: d.Problem, Text: d.Error()}
+		c.Damage[i] = Damage{d, d.Error()}
 	}
 	return c
 }
 
 func (s *Server) checkState(w http.ResponseWriter, r *http.Request) {
 	zaps, damage, err := s.Engine.CheckState(r.Context())
-	if err != nil {
-		s.failed(w, err)
-		return
-	}
-	respond(w, CheckedState(zaps, damage))
+	s.answer(w, CheckedState(zaps, damage), err)
 }
 
 func (s *Server) rename(w http.ResponseWriter, r *http.Request) {

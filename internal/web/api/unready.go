@@ -36,11 +36,7 @@ func (u Unready) Handler() http.Handler {
 func (u Unready) MountProbes(mux *http.ServeMux) {
 	degraded := func(status string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
-			body := map[string]any{"status": status}
-			if u.Refused() != nil {
-				body["degraded"] = []string{engine.ConfigurationRefused}
-			}
-			respond(w, body)
+			respond(w, probed(status, ifRefused(u.Refused() != nil)))
 		}
 	}
 	registry := prometheus.NewRegistry()

@@ -4,16 +4,14 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/rowtap/rowtap/internal/engine"
 	"github.com/rowtap/rowtap/internal/web/problem"
 )
 
 // Why is the reason why a sheet row did or did not fire.
 type Why struct {
-	Zap      string    `json:"zap"`
-	Row      int       `json:"row"` // 1-based sheet row
-	Reason   string    `json:"reason"`
-	Next     string    `json:"next,omitempty"` // the command that helps
-	Delivery *Delivery `json:"delivery"`       // null: the row has none
+	engine.Why
+	Delivery *Delivery `json:"delivery"` // null: the row has none
 }
 
 func (s *Server) why(w http.ResponseWriter, r *http.Request) {
@@ -27,7 +25,7 @@ func (s *Server) why(w http.ResponseWriter, r *http.Request) {
 		s.failed(w, err)
 		return
 	}
-	v := Why{Zap: why.Zap, Row: why.Row, Reason: why.Reason, Next: why.Next}
+	v := Why{Why: why}
 	if why.Delivery != nil {
 		d := s.Show(r.Context(), *why.Delivery)
 		v.Delivery = &d

@@ -21,8 +21,11 @@ func New(status int, detail, hint string) Details {
 
 // Write sends a problem.
 func Write(w http.ResponseWriter, status int, detail, hint string) {
-	Send(w, status, New(status, detail, hint))
+	New(status, detail, hint).Send(w)
 }
+
+// Send sends the problem.
+func (d Details) Send(w http.ResponseWriter) { Send(w, d.Status, d) }
 
 // Send sends a problem that has more fields than Details: body embeds it.
 func Send(w http.ResponseWriter, status int, body any) {

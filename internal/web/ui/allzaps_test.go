@@ -17,7 +17,7 @@ import (
 // TestAllZapsArePausedAndResumed: for an hour, and only after a question; zaps that were paused
 // before keep their pause, and restored ones are named before they are resumed.
 func TestAllZapsArePausedAndResumed(t *testing.T) {
-	e := webtest.NewOf(t, "a", "b", "c")
+	e := webtest.New(t, "a", "b", "c")
 	h := web.New(web.Options{Engine: e.Engine, Token: config.NewSecret(testToken), Log: zap.NewNop()})
 	must(t, e.Pause(t.Context(), "c", "broken list"))
 	b := webtest.NewBrowser(t, h)
@@ -55,7 +55,7 @@ func TestAllZapsArePausedAndResumed(t *testing.T) {
 // The overview counts what was sent in the chosen time, for each zap and in total, which includes
 // zaps that were removed.
 func TestSentInTheChosenTime(t *testing.T) {
-	e := webtest.NewOf(t, "a", "b")
+	e := webtest.New(t, "a", "b")
 	h := web.New(web.Options{Engine: e.Engine, Token: config.NewSecret(testToken), Log: zap.NewNop()})
 	now := time.Now()
 	sent := func(name string, first uint64, n int, ago time.Duration) {

@@ -69,16 +69,8 @@ func shownCells(d ledger.Delivery, hidden map[int]bool) []shownCell {
 		}
 		cell := shownCell{Column: d.Header.Name(i), Text: c.String(), Value: c}
 		cell.Value.Shape = row.ShapeUnknown // earlier releases did not store it
-		switch c.Kind {
-		case row.Number:
-			cell.Kind = "number"
-		case row.Bool:
-			cell.Kind = "boolean"
-		case row.Date:
-			cell.Kind = "date"
-		case row.Text:
-			cell.Kind = "text"
-		case row.Blank:
+		if c.Kind != row.Blank {
+			cell.Kind = c.Kind.String()
 		}
 		if hidden[i] && !c.Blank() {
 			cell.Text, cell.Hidden = mapping.Redacted, true

@@ -48,7 +48,7 @@ redact: [Mobile, City]
 // that CleverTap has refused for its phone number.
 func failedRows(t *testing.T) (http.Handler, *webtest.Engine) {
 	t.Helper()
-	e := webtest.NewOf(t, "signups", "local")
+	e := webtest.New(t, "signups", "local")
 	write := func(name, text string) {
 		must(t, os.WriteFile(filepath.Join(e.Config().Dir, name), []byte(text), 0o600))
 	}

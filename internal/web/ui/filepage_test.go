@@ -30,7 +30,7 @@ redact: [Email]
 // it if it is not the one that runs.
 func TestTheFileOfAZap(t *testing.T) {
 	t.Setenv("ROWTAP_VAR_SOURCE", "expanded")
-	e := webtest.NewOf(t, "signups", "other")
+	e := webtest.New(t, "signups", "other")
 	dir := e.Config().Dir
 	file := filepath.Join(dir, "zaps/signups.yaml")
 	write := func(text string) { t.Helper(); must(t, os.WriteFile(file, []byte(text), 0o600)) }
@@ -115,7 +115,7 @@ func TestTheFileOfAZap(t *testing.T) {
 // TestTheFileOfAZapRefreshesItself: an open page follows the file on disk, and costs no response
 // while it stays the same.
 func TestTheFileOfAZapRefreshesItself(t *testing.T) {
-	e := webtest.NewOf(t, "signups")
+	e := webtest.New(t, "signups")
 	h := web.New(web.Options{Engine: e.Engine, Token: config.NewSecret(testToken), Log: zap.NewNop()})
 	b := webtest.NewBrowser(t, h)
 	tag := ""

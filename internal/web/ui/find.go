@@ -42,10 +42,8 @@ type reasonLine struct {
 
 // foundView is the page with the deliveries of a user in all zaps.
 type foundView struct {
+	history
 	Identity string
-	Lines    []historyLine
-	Older    string // link to the next page; "": there is none
-	Newer    string // link to the first page; "": this is it
 	CSV      string
 	Hiding   int // zaps that hide their identities and are not searched
 }

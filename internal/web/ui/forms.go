@@ -98,13 +98,9 @@ func (s *Server) deliveriesForm(w http.ResponseWriter, r *http.Request) {
 	}
 	action := engine.Action(r.PostFormValue("do"))
 	sel := engine.Selection{IDs: r.PostForm["id"], Zap: r.PostFormValue("zap"), Again: r.PostFormValue("again") != ""}
-	if state := r.PostFormValue("state"); state != "" {
-		parsed, err := ledger.ParseState(state)
-		if err != nil {
-			s.showProblem(w, r, http.StatusBadRequest, err.Error(), "")
-			return
-		}
-		sel.State = parsed
+	if err := sel.State.UnmarshalText([]byte(r.PostFormValue("state"))); err != nil {
+		s.showProblem(w, r, http.StatusBadRequest, err.Error(), "")
+		return
 	}
 	p := periodOf(r.PostForm)
 	if p.Wrong != "" {

@@ -5,14 +5,14 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/rowtap/rowtap/internal/web/api"
+	"github.com/rowtap/rowtap/internal/engine"
 )
 
 // whyView says why a sheet row did or did not fire.
 type whyView struct {
 	Zap      string
 	Asked    string
-	Why      *api.Why // nil: no row was given
+	Why      *engine.Why // nil: no row was given
 	Problem  string
 	RowLink  string
 	Delivery *historyLine
@@ -42,7 +42,7 @@ func (s *Server) whyViewOf(r *http.Request, name, asked string) (whyView, error)
 	if err != nil {
 		return v, err
 	}
-	v.Why = &api.Why{Zap: why.Zap, Row: why.Row, Reason: why.Reason, Next: why.Next}
+	v.Why = &why
 	stored, err := s.Engine.StoredZap(r.Context(), name)
 	if err != nil {
 		return v, err

@@ -34,13 +34,7 @@ type Engine struct {
 	Ledger *ledger.Ledger
 }
 
-// New returns an engine without zaps, and a ledger with one held delivery: old/1, of sheet row 7.
-func New(t *testing.T) *Engine {
-	t.Helper()
-	return NewOf(t)
-}
-
-// settings has the accounts of the zaps of NewOf, which do not exist.
+// settings has the accounts of the zaps of New, which do not exist.
 const settings = `google_accounts: {marketing: {credentials_file: google.json, endpoint: "http://127.0.0.1:9/"}}
 clevertap_accounts: {production: {account_id: A, passcode: P, endpoint: "http://127.0.0.1:9"}}
 `
@@ -51,8 +45,9 @@ trigger: {app: google_sheets, event: new_spreadsheet_row, account: marketing, sp
 action: {app: clevertap, event: create_update_user_profile, account: production, identity: "{{Email}}"}
 `
 
-// NewOf is New with zaps, by name.
-func NewOf(t *testing.T, zaps ...string) *Engine {
+// New returns an engine with zaps of these names, and a ledger with one held delivery: old/1, of
+// sheet row 7.
+func New(t *testing.T, zaps ...string) *Engine {
 	t.Helper()
 	l, err := ledger.Open(ledger.Options{Path: filepath.Join(t.TempDir(), "rowtap.db")})
 	if err != nil {
@@ -182,11 +177,16 @@ func NewBrowser(t *testing.T, h http.Handler) *Browser {
 // Get opens the page at a path and follows redirects.
 func (b *Browser) Get(path string) (status int, at, body string) {
 	b.t.Helper()
-	req, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, b.Base+path, nil)
+	return b.do(b.request(http.MethodGet, path, nil))
+}
+
+func (b *Browser) request(method, path string, body io.Reader) *http.Request {
+	b.t.Helper()
+	req, err := http.NewRequestWithContext(b.t.Context(), method, b.Base+path, body)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return b.do(req)
+	return req
 }
 
 // Submit sends a form, whose names and values alternate, and follows redirects.
@@ -196,10 +196,7 @@ func (b *Browser) Submit(path string, fields ...string) (status int, at, body st
 	for i := 0; i < len(fields); i += 2 {
 		form.Add(fields[i], fields[i+1])
 	}
-	req, err := http.NewRequestWithContext(b.t.Context(), http.MethodPost, b.Base+path, strings.NewReader(form.Encode()))
-	if err != nil {
-		b.t.Fatal(err)
-	}
+	req := b.request(http.MethodPost, path, strings.NewReader(form.Encode()))
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Origin", b.Base)
 	return b.do(req)
@@ -224,11 +221,7 @@ func (b *Browser) Leads(path, end string) {
 	b.t.Helper()
 	stay := *b.HTTP
 	stay.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	req, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, b.Base+path, nil)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	resp, err := stay.Do(req)
+	resp, err := stay.Do(b.request(http.MethodGet, path, nil))
 	if err != nil {
 		b.t.Fatal(err)
 	}
