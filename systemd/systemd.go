@@ -13,3 +13,8 @@ var Guide string
 //
 //go:embed move.md
 var Move string
+
+// TwoVMs describes how a second VM takes over when the first one fails, in Markdown.
+//
+//go:embed two-vms.md
+var TwoVMs string

@@ -15,6 +15,7 @@ var topics = []struct{ name, about, text string }{
 	{"config", "Reference of rowtap.yaml and zap files: every key, mapping, dates", configs.Reference},
 	{"operate", "Guide for operators: install, upgrade, back up, alerts, limits", systemd.Guide},
 	{"move", "Guide for moving to another VM, and the way back", systemd.Move},
+	{"two-vms", "Guide for a second VM that takes over, with PostgreSQL", systemd.TwoVMs},
 }
 
 // topicList lists the guides as cobra lists commands.
@@ -32,7 +33,7 @@ func topicList() string {
 func newHelpCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "help [COMMAND… or GUIDE]",
-		Short:   "Show help for a command, or a guide: config, operate, move",
+		Short:   "Show help for a command, or a guide: config, operate, move, two-vms",
 		Long:    "Prints the help of a command, or a guide as Markdown.\n\n" + topicList(),
 		Example: "  rowtap help state backup\n  rowtap help config | less",
 		RunE: func(cmd *cobra.Command, args []string) error {

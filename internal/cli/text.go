@@ -51,8 +51,12 @@ func printNext(to io.Writer, next string) {
 // indented puts by before each line of s.
 func indented(s, by string) string { return by + strings.ReplaceAll(s, "\n", "\n"+by) }
 
-// formatRate formats a rate with three significant digits and no exponent.
+// formatRate formats a rate with three significant digits and no exponent. A rate that is not zero
+// is at least 0.01.
 func formatRate(perMinute float64) string {
+	if perMinute > 0 && perMinute < 0.01 {
+		return "less than 0.01"
+	}
 	// Parsing what FormatFloat wrote cannot fail.
 	rounded, _ := strconv.ParseFloat(strconv.FormatFloat(perMinute, 'g', 3, 64), 64)
 	return strconv.FormatFloat(rounded, 'f', -1, 64)

@@ -134,9 +134,8 @@ type Engine struct {
 	removed sync.Map // what zaps hide that the ledger has and the plan does not, by name: ledger.Hides
 	// Held from reading the configuration files until their plan is in force, so that the files
 	// read last win.
-	loading  sync.Mutex
-	stopping atomic.Pointer[context.Context] // the context of Run; nil before
-	barred   atomic.Pointer[obstacle]        // why nothing may start; nil: everything may
+	loading sync.Mutex
+	barred  atomic.Pointer[obstacle] // why nothing may start; nil: everything may
 
 	mu               sync.Mutex
 	plan             *plan.Plan
@@ -191,7 +190,6 @@ func New(o Options) (*Engine, error) {
 // ([ledger.ErrStale]).
 func (e *Engine) Run(ctx context.Context) error {
 	defer e.hub.close()
-	e.stopping.Store(&ctx)
 	e.keepHides(ctx, e.current())
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return e.poller.Run(ctx) })
@@ -209,13 +207,6 @@ func (e *Engine) Run(ctx context.Context) error {
 		}
 	})
 	return g.Wait()
-}
-
-// Draining reports whether a stop was requested. Run then waits for the uploads in flight and
-// closes the channels of [Engine.Subscribe].
-func (e *Engine) Draining() bool {
-	ctx := e.stopping.Load()
-	return ctx != nil && (*ctx).Err() != nil
 }
 
 // Summary is the result of one pass over all zaps.

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/rowtap/rowtap/internal/web/api"
 )
 
 // Listen opens the daemon's listener at host:port or unix:PATH (mode 0660). It replaces the socket
@@ -58,8 +60,8 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, log *zap.Logger)
 }
 
 func serve(ctx context.Context, l net.Listener, h http.Handler, log *zap.Logger, conns *connections) error {
-	requests, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
+	requests, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
 	srv := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -73,7 +75,7 @@ func serve(ctx context.Context, l net.Listener, h http.Handler, log *zap.Logger,
 	}
 	stopped := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {
-		cancel() // the requests; event streams end when the engine has stopped
+		cancel(api.ErrStopping) // the requests; event streams end when the engine has stopped
 		grace, done := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
 		defer done()
 		stopped <- srv.Shutdown(grace)

@@ -3,6 +3,9 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -13,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/rowtap/rowtap/internal/config"
+	"github.com/rowtap/rowtap/internal/web/api"
 	"github.com/rowtap/rowtap/internal/web/problem"
 	"github.com/rowtap/rowtap/internal/web/webtest"
 )
@@ -114,5 +118,47 @@ func TestUnixSocket(t *testing.T) {
 	cancel()
 	if err := <-served; err != nil {
 		t.Errorf("Serve = %v after an asked stop", err)
+	}
+}
+
+// TestStopping: a request learns whether the daemon stops or its client is gone. Only in the first
+// case do event streams wait for the outcomes of uploads in flight.
+func TestStopping(t *testing.T) {
+	for _, stops := range []bool{true, false} {
+		ctx, stop := context.WithCancel(t.Context())
+		l, err := Listen(ctx, "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		began, cause := make(chan bool), make(chan error, 1)
+		served := make(chan error, 1)
+		go func() {
+			served <- Serve(ctx, l, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				close(began)
+				<-r.Context().Done()
+				cause <- context.Cause(r.Context())
+			}), zap.NewNop())
+		}()
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", l.Addr().String())
+		if err == nil {
+			_, err = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-began
+		if stops {
+			stop()
+		} else if err := conn.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-cause; errors.Is(err, api.ErrStopping) != stops {
+			t.Errorf("the daemon stops: %t; the cause is %v", stops, err)
+		}
+		stop()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+		_ = conn.Close() // perhaps closed before
 	}
 }

@@ -1,7 +1,9 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -37,6 +39,10 @@ func eventLine(ev engine.Event) EventLine {
 // heartbeat is the interval of comments on a quiet stream; they keep proxies from closing it.
 const heartbeat = 20 * time.Second
 
+// ErrStopping is the cause with which the contexts of requests end when the daemon stops. It tells
+// that from a client that is gone.
+var ErrStopping = errors.New("the daemon is stopping")
+
 // events streams outcomes until the client disconnects or the daemon has stopped. Each is an event
 // named delivery. If some were dropped because the client was too slow, an event named missed has
 // their number. Event ids are START-N: START differs from one start of the daemon to the next, N
@@ -66,7 +72,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	for {
 		select {
 		case <-r.Context().Done():
-			if !s.Engine.Draining() {
+			if !errors.Is(context.Cause(r.Context()), ErrStopping) {
 				return
 			}
 			for ev := range events { // the outcomes of uploads in flight while the daemon stops
