@@ -80,6 +80,6 @@ func restore(cmd *cobra.Command, g *globals, state config.State, from string) er
 		fmt.Fprintf(out, "the state in PostgreSQL (lease %s) is restored as well\n", state.Lease)
 	}
 	fmt.Fprintln(cmd.ErrOrStderr(), "zaps that are not in the backup start as when they were first loaded\n"+
-		"next: start the daemon, then for each zap: rowtap resume ZAP (continue from the backup), or rowtap resume ZAP --skip (from now)")
+		"next: start the daemon, then: rowtap resume --all (continue from the backup), or for a zap: rowtap resume ZAP --skip (from now)")
 	return nil
 }

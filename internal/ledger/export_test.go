@@ -353,5 +353,17 @@ func DamageIndex(ctx context.Context, l *Ledger, zap string) error {
 	})
 }
 
+// DamageChunks changes a bit in each chunk of a zap.
+func DamageChunks(ctx context.Context, l *Ledger, zap string) error {
+	return l.update(ctx, func(w writeTx) error {
+		b := bucketOf(w.Tx, zap).Bucket([]byte(bucketState))
+		return b.ForEach(func(k, v []byte) error {
+			v = bytes.Clone(v)
+			v[len(v)-1] ^= 1
+			return b.Put(k, v)
+		})
+	})
+}
+
 // PathOf returns the path of a ledger's file.
 func PathOf(l *Ledger) string { return l.path }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -195,17 +196,23 @@ func (w writeTx) forgetZap(zap string) error {
 // IndexIdentities brings the index of identities up to date, in short transactions. It processes
 // chunks with about limit deliveries in total and returns a number; less than limit means that
 // nothing is left to do now. Searches return the same without it, more slowly. It writes nothing if
-// the index is up to date.
+// the index is up to date. Zaps with damage are skipped, and the error, [ErrCorrupt], names them.
 func (l *Ledger) IndexIdentities(ctx context.Context, identify func(zap string) Identifier, limit int) (done int, err error) {
 	zaps, err := l.Zaps(ctx)
 	if err != nil {
 		return 0, err
 	}
 	var all []indexed
+	var skipped error
 	for _, zap := range zaps {
 		one, err := l.unindexed(ctx, zap, identify(zap), limit-done)
 		if err != nil {
-			return 0, fmt.Errorf("index the identities of zap %s: %w", zap, err)
+			err = fmt.Errorf("index the identities of zap %s: %w", zap, err)
+			if !errors.Is(err, ErrCorrupt) {
+				return 0, err
+			}
+			skipped = errors.Join(skipped, err)
+			continue
 		}
 		if one.cost == 0 {
 			continue
@@ -216,7 +223,7 @@ func (l *Ledger) IndexIdentities(ctx context.Context, identify func(zap string) 
 		}
 	}
 	if len(all) == 0 {
-		return 0, nil
+		return 0, skipped
 	}
 	err = l.update(ctx, func(w writeTx) error {
 		for _, one := range all {
@@ -229,7 +236,7 @@ func (l *Ledger) IndexIdentities(ctx context.Context, identify func(zap string) 
 	if err != nil {
 		return 0, fmt.Errorf("index identities: %w", err)
 	}
-	return done, nil
+	return done, skipped
 }
 
 // chunkCost is how many deliveries a chunk counts as, besides its own, because it is a value.

@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -279,6 +280,21 @@ func TestADamagedIndexIsNotUsed(t *testing.T) {
 	if got := f.found("user1@example.com", byCell); !slices.Equal(got, []string{"other/1", "signups/1"}) {
 		t.Errorf("found %v, want one in each zap", got)
 	}
+}
+
+// A zap with damage is reported, and the identities of the others are indexed all the same.
+func TestDamageStopsNoOtherIndex(t *testing.T) {
+	f := newFile(t)
+	f.commit("a", pollOf(1, "q"))
+	f.commit("b", pollOf(1, "q"))
+	must(t, ledger.DamageChunks(t.Context(), f.Ledger, "a"))
+	if done, err := f.IndexIdentities(t.Context(), byCell, 1<<20); done == 0 || !errors.Is(err, ledger.ErrCorrupt) || !strings.Contains(err.Error(), "zap a") {
+		t.Errorf("IndexIdentities = %d, %v; want one of two zaps, and the damage", done, err)
+	}
+	if !ledger.IndexIsWhole(t, f.Ledger, "b", byCell("b")) {
+		t.Error("the other zap is not indexed")
+	}
+	must(t, ledger.DamageChunks(t.Context(), f.Ledger, "a")) // repaired, for the check at the end
 }
 
 // Searches are right at any time after a takeover: in a standby, while its index is made in small
