@@ -67,9 +67,11 @@ func everything(ctx context.Context, l *ledger.Ledger) (string, error) {
 		return "", err
 	}
 	for _, d := range ds {
-		sent, _, err := l.SentRecord(ctx, d.Zap, d.Number)
-		if err != nil {
-			return "", err
+		var sent ledger.SentRecord
+		if d.Attempts > 0 { // otherwise it has none
+			if sent, _, err = l.SentRecord(ctx, d.Zap, d.Number); err != nil {
+				return "", err
+			}
 		}
 		fmt.Fprintln(&out, d.ID(), d.State, d.Row, d.Header.Names(), d.Problem != nil, d.UpdatedAt, string(sent.JSON), sent.Header.Names(), sent.Origins)
 	}

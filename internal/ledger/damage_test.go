@@ -107,7 +107,6 @@ func TestDamageIsAnErrorOrNothing(t *testing.T) {
 		for seed := range seeds {
 			content, how := harm(rand.New(rand.NewPCG(uint64(seed), uint64(rows))), before, after)
 			must(t, os.WriteFile(path, content, 0o600))
-			began := time.Now()
 			text, err := readDamaged(t.Context(), path, seed%2 == 0)
 			switch {
 			case err != nil && !errors.Is(err, ledger.ErrCorrupt):
@@ -116,9 +115,6 @@ func TestDamageIsAnErrorOrNothing(t *testing.T) {
 				t.Errorf("%d rows, seed %d, %s: read differently without an error: %s", rows, seed, how, firstDifference(whole, text))
 			case err != nil:
 				found++
-			}
-			if took := time.Since(began); took > 20*time.Second {
-				t.Errorf("%d rows, seed %d, %s: it took %s", rows, seed, how, took)
 			}
 		}
 		t.Logf("%d rows, %d pages: %d damaged files, %d detected, the others damaged only in unused parts",

@@ -52,12 +52,8 @@ func wantInUse(t *testing.T, err error, path string) {
 func TestOpenOfAFileInUse(t *testing.T) {
 	f := newFile(t)
 	for _, readOnly := range []bool{false, true} {
-		began := time.Now()
 		_, err := ledger.Open(ledger.Options{Path: f.path, Timeout: 20 * time.Millisecond, ReadOnly: readOnly})
 		wantInUse(t, err, f.path)
-		if took := time.Since(began); took > time.Second {
-			t.Errorf("it took %s", took)
-		}
 	}
 }
 
