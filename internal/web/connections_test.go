@@ -3,6 +3,7 @@ package web
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -35,7 +36,7 @@ func crowded(t *testing.T, most int) (address string, conns *connections) {
 	go func() { served <- serve(ctx, l, h, zap.NewNop(), conns) }()
 	t.Cleanup(func() {
 		cancel()
-		if err := <-served; err != nil {
+		if err := errors.Join(e.Run(ctx), <-served); err != nil { // event streams end with the engine
 			t.Error(err)
 		}
 	})
