@@ -83,7 +83,7 @@ func TestProofOverASocket(t *testing.T) {
 		}
 	}
 	cancel()
-	if err := <-served; err != nil {
+	if err := errors.Join(e.Run(ctx), <-served); err != nil { // event streams end with the engine
 		t.Error(err)
 	}
 }
