@@ -24,7 +24,7 @@ func newStatusCommand(g *globals) *cobra.Command {
 		Long: "Shows every zap: its state, its polls and how many rows it has in each state.\n\n" +
 			"With --since, shows the rows whose last outcome was in that time, and their total. They are counted by the hour for a week, and\n" +
 			"by the day in UTC for 30 days, so the count begins with a full hour or day.\n\n" +
-			"With --watch, shows the status on the terminal, anew every 2 seconds, until Ctrl-C. If the daemon restarts, it reconnects.",
+			"With --watch, shows the status on the terminal and refreshes it every 2 seconds, until Ctrl-C. If the daemon restarts, it reconnects.",
 		Example: "  rowtap status\n  rowtap status --since 7d\n  rowtap status --watch\n  rowtap status --json | jq 'select(.failed > 0)'",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if _, err := engine.ParseTime(since, time.Now()); err != nil {
@@ -40,7 +40,7 @@ func newStatusCommand(g *globals) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&since, "since", "", "counts since this `TIME`: a date (2026-11-24, local time), a duration (7d, 36h) or a time in RFC 3339")
-	cmd.Flags().BoolVar(&watch, "watch", false, "show the status anew every 2 seconds, until Ctrl-C")
+	cmd.Flags().BoolVar(&watch, "watch", false, "refresh the status every 2 seconds, until Ctrl-C")
 	return cmd
 }
 

@@ -47,7 +47,7 @@ func watchStatus(cmd *cobra.Command, g *globals, since string) error {
 	})
 }
 
-// statusWatch shows the status on a terminal, in place, anew at each tick.
+// statusWatch shows the status on a terminal, in place, and refreshes it at each tick.
 type statusWatch struct {
 	terminal *os.File
 	tick     <-chan time.Time

@@ -210,7 +210,7 @@ func (n *session) Data(r io.Reader) error {
 	return nil
 }
 
-// Reset is called after each accepted message, too.
+// Reset is also called after each accepted message.
 func (n *session) Reset() {
 	n.mail = Mail{}
 	_ = n.s.at("reset", n.c)
