@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"os"
 	"slices"
 
 	"github.com/rowtap/rowtap/internal/config"
@@ -52,9 +51,9 @@ func (n *newZap) checkColumns(context.Context) error {
 
 // copied returns the text of the copy. What no flag changes keeps its text.
 func (n *newZap) copied() ([]byte, error) {
-	text, err := os.ReadFile(n.source.File)
+	text, err := config.ReadFile(n.source.File)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s %w", n.source.File, err)
 	}
 	f, t := n.file, n.source.Trigger
 	if f.GoogleAccount == t.Account.Name {

@@ -14,7 +14,11 @@ import (
 // none is, of the newest one. It prints the reason if there is no record.
 func (n *newZap) showRecord(r *plan.Recipe) {
 	sample, err := n.sample.For(r)
-	if err != nil || len(sample.Rows) == 0 {
+	if err != nil {
+		fmt.Fprintf(n.stderr, "no record to show: %v\n", err)
+		return
+	}
+	if len(sample.Rows) == 0 {
 		fmt.Fprintf(n.stderr, "no record to show: worksheet %q has no rows yet\n", n.file.Worksheet)
 		return
 	}

@@ -236,7 +236,7 @@ func (u *unready) targets() []config.Notify {
 func tell(ctx context.Context, log *zap.Logger, target config.Notify, m notify.Message) bool {
 	err := notify.New(target).Send(ctx, m)
 	if err != nil && ctx.Err() == nil {
-		log.Warn("a notice was not sent; it is retried", zap.Stringer("target", target), zap.Error(err), zap.String("next", engine.NoticeHint(err)))
+		log.Warn("a notice was not sent", zap.Stringer("target", target), zap.Error(err), zap.String("next", engine.NoticeHint(err)))
 	}
 	return err == nil
 }

@@ -31,7 +31,7 @@ func (c *Config) Edited() ([]string, error) {
 	paths = slices.AppendSeq(append(paths, filepath.Join(c.Dir, "rowtap.yaml")), maps.Keys(c.sums))
 	slices.Sort(paths)
 	return slices.DeleteFunc(slices.Compact(paths), func(path string) bool {
-		text, err := readFile(path, maxFile)
+		text, err := ReadFile(path)
 		was, known := c.sums[path]
 		return err == nil && known && was == sumOf(text)
 	}), nil

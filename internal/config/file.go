@@ -107,6 +107,10 @@ func splitLines(text string) []string {
 	return strings.Split(text, "\n")
 }
 
+// ReadFile reads a YAML file of the configuration, at most 1 MiB. It does not wait for a pipe. Its
+// errors do not name the file.
+func ReadFile(path string) ([]byte, error) { return readFile(path, maxFile) }
+
 // readFile reads a regular file of at most limit bytes. Its errors do not name the file: the caller
 // shows the path as it was written, perhaps with ${…}.
 func readFile(path string, limit int64) ([]byte, error) {

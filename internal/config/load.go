@@ -152,7 +152,7 @@ func (f *file) checkZap(z *Zap, checks []func(*Zap) error) {
 
 // read reads and parses the file. It returns nil if it reported a mistake.
 func (f *file) read() *yaml.Node {
-	text, err := readFile(f.path, maxFile)
+	text, err := ReadFile(f.path)
 	switch {
 	case f.settings && errors.Is(err, fs.ErrNotExist):
 		f.reportAt(Pos{File: f.path}, "copy the example rowtap.yaml there, or name another directory with --config", "does not exist")

@@ -18,7 +18,7 @@ func ZapNames(dir string) []string {
 	}
 	var names []string
 	for _, path := range paths {
-		text, err := readFile(path, maxFile)
+		text, err := ReadFile(path)
 		if err != nil {
 			continue
 		}

@@ -73,7 +73,7 @@ trigger: {app: google_sheets, event: new_spreadsheet_row, account: marketing, sp
 action: {app: clevertap, event: create_update_user_profile, account: production, identity: "{{Email}}"}
 `
 	dir := t.TempDir()
-	for name, text := range map[string]string{"a": "name: z\n" + zap, "b": "", "c": strings.Replace(zap, "marketing", "sales", 1), "d": strings.Replace(zap, "Email}}", "Email", 1), "e": zap} {
+	for name, text := range map[string]string{"a": "name: z\n" + zap, "b": "", "c": strings.Replace(zap, "marketing", "sales", 1), "d": strings.Replace(zap, "Email}}", "Email", 1), "e": zap, "f": zap + strings.Repeat("#", 1<<20)} {
 		path := filepath.Join(dir, "zaps", name+".yaml")
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600)); err != nil {
 			t.Fatal(err)

@@ -10,7 +10,6 @@ package plan
 
 import (
 	"errors"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -309,10 +308,7 @@ func (p *Plan) Valid(lookup func(string) (string, bool)) []*Recipe {
 	}
 	var all []*Recipe
 	for _, path := range paths {
-		if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() { // a pipe would block
-			continue
-		}
-		text, err := os.ReadFile(path)
+		text, err := config.ReadFile(path)
 		if err != nil {
 			continue
 		}
